@@ -1,0 +1,19 @@
+//! Every type, topic, table and message that crosses a process.
+//!
+//! A leaf crate: it imports none of the others, does no I/O and reads no clock.
+
+pub mod change;
+pub mod click;
+pub mod dead_letter;
+pub mod event;
+pub mod identity;
+pub mod ids;
+pub mod metric;
+pub mod partition;
+pub mod topic;
+pub mod zone;
+
+pub use ids::{
+    CategoryId, CommunityId, EventTime, LeaderId, Money, OrderId, SkuId, SupplierId, UserId,
+};
+pub use topic::Topic;

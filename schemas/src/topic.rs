@@ -1,0 +1,99 @@
+//! The topics of the event log and who is allowed to expect what on them.
+
+use serde::{Deserialize, Serialize};
+
+/// A topic that Linli's own programs read or write by name.
+///
+/// Tables of the shop that no job reads are `shop.<table>` too and need no variant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum Topic {
+    #[serde(rename = "shop.orders")]
+    Orders,
+    #[serde(rename = "shop.order_items")]
+    OrderItems,
+    #[serde(rename = "shop.refunds")]
+    Refunds,
+    #[serde(rename = "clicks")]
+    Clicks,
+    /// First purchases of a user on a day, sent by `gmv` to the partition of the user.
+    #[serde(rename = "gmv.buyers-repartition")]
+    Buyers,
+    #[serde(rename = "metrics.gmv")]
+    MetricsGmv,
+    #[serde(rename = "metrics.activity")]
+    MetricsActivity,
+    #[serde(rename = "metrics.top_n")]
+    MetricsTopN,
+    #[serde(rename = "metrics.buyers")]
+    MetricsBuyers,
+    #[serde(rename = "dead-letter")]
+    DeadLetter,
+}
+
+impl Topic {
+    pub const ALL: [Topic; 10] = [
+        Topic::Orders,
+        Topic::OrderItems,
+        Topic::Refunds,
+        Topic::Clicks,
+        Topic::Buyers,
+        Topic::MetricsGmv,
+        Topic::MetricsActivity,
+        Topic::MetricsTopN,
+        Topic::MetricsBuyers,
+        Topic::DeadLetter,
+    ];
+
+    /// The topics that the stream jobs read; a task is one partition number over all of them.
+    pub const INPUTS: [Topic; 5] = [
+        Topic::Orders,
+        Topic::OrderItems,
+        Topic::Refunds,
+        Topic::Clicks,
+        Topic::Buyers,
+    ];
+
+    pub const METRICS: [Topic; 4] = [
+        Topic::MetricsGmv,
+        Topic::MetricsActivity,
+        Topic::MetricsTopN,
+        Topic::MetricsBuyers,
+    ];
+
+    /// The name on the log, without a namespace.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Topic::Orders => "shop.orders",
+            Topic::OrderItems => "shop.order_items",
+            Topic::Refunds => "shop.refunds",
+            Topic::Clicks => "clicks",
+            Topic::Buyers => "gmv.buyers-repartition",
+            Topic::MetricsGmv => "metrics.gmv",
+            Topic::MetricsActivity => "metrics.activity",
+            Topic::MetricsTopN => "metrics.top_n",
+            Topic::MetricsBuyers => "metrics.buyers",
+            Topic::DeadLetter => "dead-letter",
+        }
+    }
+
+    pub fn from_name(name: &str) -> Option<Topic> {
+        Topic::ALL.into_iter().find(|topic| topic.name() == name)
+    }
+
+    /// Whether the log may drop all but the newest record of a key.
+    pub const fn compacted(self) -> bool {
+        matches!(
+            self,
+            Topic::MetricsGmv | Topic::MetricsActivity | Topic::MetricsTopN | Topic::MetricsBuyers
+        )
+    }
+
+    /// The name on a log that several runs share: `<namespace>.<name>`, or the bare name.
+    pub fn in_namespace(self, namespace: &str) -> String {
+        if namespace.is_empty() {
+            self.name().to_owned()
+        } else {
+            format!("{namespace}.{}", self.name())
+        }
+    }
+}
