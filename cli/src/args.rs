@@ -1,0 +1,227 @@
+//! The command line: nouns and verbs, and the flags that override settings.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::config::Overrides;
+
+/// Linli (邻里): analytics for community group buying. 社区团购实时分析。
+#[derive(Debug, Parser)]
+#[command(name = "linli", version, propagate_version = true, max_term_width = 110)]
+pub struct Cli {
+    #[command(flatten)]
+    pub global: Global,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Args, Debug)]
+pub struct Global {
+    /// Settings as TOML; flags and the environment (LINLI__LOG__URL=…) override it.
+    #[arg(long, global = true, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// The event log: kafka://HOST:PORT, file:///DIR or memory://.
+    #[arg(long, global = true, value_name = "URL")]
+    pub log: Option<String>,
+    /// The serving store: redis://HOST:PORT or memory://.
+    #[arg(long, global = true, value_name = "URL")]
+    pub serving: Option<String>,
+    /// The warehouse: clickhouse://HOST:PORT or chdb:///DIR.
+    #[arg(long, global = true, value_name = "URL")]
+    pub warehouse: Option<String>,
+    /// Checkpoints and lake: file:///DIR, memory:// or s3://BUCKET/PREFIX.
+    #[arg(long, global = true, value_name = "URL")]
+    pub blobs: Option<String>,
+    /// The shop: shop:// (simulated) or mysql://USER:PASSWORD@HOST:PORT.
+    #[arg(long, global = true, value_name = "URL")]
+    pub shop: Option<String>,
+    /// Where the embedded endpoints live; a temporary directory when absent.
+    #[arg(long, global = true, value_name = "DIR")]
+    pub data_dir: Option<PathBuf>,
+    /// A prefix of topics, keys, databases and blobs.
+    #[arg(long, global = true, value_name = "NAME")]
+    pub namespace: Option<String>,
+    /// Partitions of every topic.
+    #[arg(long, global = true, value_name = "N")]
+    pub partitions: Option<u32>,
+    /// The business's time zone, as in Asia/Shanghai.
+    #[arg(long, global = true, value_name = "ZONE")]
+    pub zone: Option<String>,
+    /// How long a complete window may still be corrected, as in 24h.
+    #[arg(long, global = true, value_name = "DURATION")]
+    pub lateness: Option<String>,
+    /// Print results as JSON on stdout.
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// What to log on stderr: error, warn, info, debug, or a filter like linli_stream_runtime=debug.
+    #[arg(long, global = true, value_name = "FILTER", env = "LINLI_LOG", hide_env = true)]
+    pub verbosity: Option<String>,
+}
+
+impl Global {
+    pub fn overrides(&self) -> Overrides {
+        let mut overrides = Overrides {
+            namespace: self.namespace.clone(),
+            data_dir: self.data_dir.clone(),
+            partitions: self.partitions,
+            zone: self.zone.clone(),
+            ..Overrides::default()
+        };
+        let endpoints = [
+            ("log", &self.log),
+            ("serving", &self.serving),
+            ("warehouse", &self.warehouse),
+            ("blobs", &self.blobs),
+            ("shop", &self.shop),
+        ];
+        for (name, url) in endpoints {
+            if let Some(url) = url {
+                overrides.set(name, "url", url);
+            }
+        }
+        if let Some(lateness) = &self.lateness {
+            overrides.set("jobs", "lateness", lateness);
+        }
+        overrides
+    }
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Everything in one process, embedded, on the simulated shop.
+    Demo(DemoArgs),
+    /// Collect clicks, follow the shop's databases.
+    #[command(subcommand)]
+    Ingest(IngestCommand),
+    /// Run the stream jobs.
+    #[command(subcommand)]
+    Jobs(JobsCommand),
+    /// The warehouse's tables and loaders.
+    #[command(subcommand)]
+    Warehouse(WarehouseCommand),
+    /// Serve the dashboards.
+    Serve(ServeArgs),
+    /// Import history from NDJSON files, through the whole pipeline.
+    Backfill(BackfillArgs),
+    /// Records that could not be used.
+    #[command(subcommand, name = "dead-letter")]
+    DeadLetter(DeadLetterCommand),
+    /// Check the configuration and every endpoint.
+    Check,
+    /// The settings in force.
+    #[command(subcommand)]
+    Config(ConfigCommand),
+    /// Measure.
+    #[command(subcommand)]
+    Bench(BenchCommand),
+    /// Completions for a shell.
+    Completions { shell: clap_complete::Shell },
+}
+
+#[derive(Args, Debug)]
+pub struct DemoArgs {
+    /// Where the page is served; port 0 takes any free one.
+    #[arg(long, value_name = "ADDRESS")]
+    pub listen: Option<String>,
+    /// The seed of the simulated shop.
+    #[arg(long)]
+    pub seed: Option<u64>,
+    /// Stop after this many seconds; for trying it out in a script.
+    #[arg(long, value_name = "SECONDS")]
+    pub stop_after: Option<u64>,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum IngestCommand {
+    /// Collect clicks over HTTP.
+    Collect(ListenArgs),
+}
+
+#[derive(Args, Debug)]
+pub struct ListenArgs {
+    #[arg(long, value_name = "ADDRESS")]
+    pub listen: Option<String>,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum JobsCommand {
+    /// Run them; several processes share the tasks as a consumer group.
+    Run,
+    /// What each task has read and published, from its epochs.
+    Status,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum WarehouseCommand {
+    /// Bring the tables to this version.
+    Migrate,
+    /// Load results and facts from the log.
+    Load,
+    /// Own a chdb directory and serve it on loopback until stdin closes.
+    #[command(hide = true)]
+    Engine { dir: PathBuf },
+}
+
+#[derive(Args, Debug)]
+pub struct ServeArgs {
+    #[arg(long, value_name = "ADDRESS")]
+    pub listen: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum JobsPlace {
+    /// In this process.
+    Here,
+    /// In `linli jobs run` processes that somebody else started.
+    External,
+}
+
+#[derive(Args, Debug)]
+pub struct BackfillArgs {
+    /// NDJSON files (also .gz) in order of time.
+    #[arg(required = true, value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+    /// Write the answers as CSV into this directory.
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// At most this many lines a second.
+    #[arg(long, value_name = "LINES_PER_S")]
+    pub throttle: Option<u32>,
+    /// Where the stream jobs run.
+    #[arg(long, value_enum, default_value = "here")]
+    pub jobs: JobsPlace,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum DeadLetterCommand {
+    /// List them, newest last.
+    List {
+        #[arg(long, default_value_t = 50)]
+        limit: usize,
+        /// Only those with this code: malformed, future or late.
+        #[arg(long)]
+        code: Option<String>,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub enum ConfigCommand {
+    /// Print every setting with its value; secrets hidden.
+    Show,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum BenchCommand {
+    /// From a filled log to every result readable.
+    Stream(BenchStreamArgs),
+}
+
+#[derive(Args, Debug)]
+pub struct BenchStreamArgs {
+    /// NDJSON in the format of `linli backfill`.
+    pub file: PathBuf,
+    /// Leave out loading the facts (orders, items, clicks), which is timed apart.
+    #[arg(long)]
+    pub no_facts: bool,
+}

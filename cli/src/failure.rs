@@ -1,0 +1,87 @@
+//! How a command fails: what happened, to what, what to do, and the exit code.
+
+use std::fmt;
+
+/// The kinds of failure, as the exit code tells them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Anything unforeseen.
+    Internal,
+    /// Wrong flags, settings or environment: fix and start again.
+    Config,
+    /// An endpoint did not answer: may pass by itself.
+    Unavailable,
+    /// An input was not acceptable.
+    Input,
+    /// Another process took over.
+    Fenced,
+    /// Stored data cannot be right: do not go on.
+    Corrupt,
+}
+
+impl Kind {
+    pub const fn exit_code(self) -> u8 {
+        match self {
+            Kind::Internal => 1,
+            Kind::Config => 2,
+            Kind::Unavailable => 3,
+            Kind::Input => 4,
+            Kind::Fenced => 5,
+            Kind::Corrupt => 6,
+        }
+    }
+
+    pub const fn name(self) -> &'static str {
+        match self {
+            Kind::Internal => "internal",
+            Kind::Config => "config",
+            Kind::Unavailable => "unavailable",
+            Kind::Input => "input",
+            Kind::Fenced => "fenced",
+            Kind::Corrupt => "corrupt",
+        }
+    }
+}
+
+#[derive(Debug)]
+pub struct Failure {
+    pub kind: Kind,
+    pub message: String,
+    pub hint: Option<String>,
+}
+
+impl Failure {
+    pub fn new(kind: Kind, message: impl Into<String>) -> Failure {
+        Failure { kind, message: message.into(), hint: None }
+    }
+
+    pub fn hint(mut self, hint: impl Into<String>) -> Failure {
+        self.hint = Some(hint.into());
+        self
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for Failure {}
+
+impl From<linli_connectors::Error> for Failure {
+    fn from(error: linli_connectors::Error) -> Failure {
+        use linli_connectors::ErrorKind;
+        let kind = match error.kind {
+            ErrorKind::Retry => Kind::Unavailable,
+            ErrorKind::Reject => Kind::Input,
+            ErrorKind::Fenced => Kind::Fenced,
+            ErrorKind::Corrupt => Kind::Corrupt,
+            ErrorKind::Config => Kind::Config,
+        };
+        Failure { kind, message: error.to_string(), hint: error.hint }
+    }
+}
+
+/// The result of a command.
+pub type Outcome<T = ()> = Result<T, Failure>;
