@@ -38,6 +38,15 @@ pub trait ServingStore: Send + Sync {
     /// All fields of each key, in the order of `keys`; a key that is not there is empty.
     async fn read(&self, keys: &[String]) -> Result<Vec<Vec<Stored>>>;
 
+    /// The named fields of one key, in the order asked; `None` where there is none.
+    /// A store that can fetch single fields should: dashboards ask each second for the newest windows of a large hash.
+    async fn read_fields(&self, key: &str, fields: &[String]) -> Result<Vec<Option<Stored>>> {
+        let stored = self.read(&[key.to_owned()]).await?.into_iter().next().unwrap_or_default();
+        let mut by_field: std::collections::HashMap<String, Stored> =
+            stored.into_iter().map(|value| (value.field.clone(), value)).collect();
+        Ok(fields.iter().map(|field| by_field.remove(field)).collect())
+    }
+
     /// The keys that begin with `prefix`, sorted.
     async fn keys(&self, prefix: &str) -> Result<Vec<String>>;
 
