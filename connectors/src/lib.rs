@@ -6,6 +6,8 @@ pub mod blobs;
 pub mod clock;
 pub mod error;
 pub mod log;
+mod namespace;
+pub mod random;
 pub mod serving;
 pub mod tables;
 

@@ -2,12 +2,20 @@
 //!
 //! Implementations by the crate `object_store`: `file://DIR`, `memory://`, `s3://BUCKET/PREFIX` (feature `s3`).
 
+#[cfg(feature = "conformance")]
+pub mod conformance;
+mod faulty;
+mod store;
+
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
 
 use crate::Result;
+
+pub use faulty::{BlobFaults, FaultyBlobs};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PutOutcome {
@@ -34,3 +42,19 @@ pub trait Blobs: Send + Sync {
 }
 
 pub type SharedBlobs = Arc<dyn Blobs>;
+
+/// How to open a blob store.
+#[derive(Clone, Debug, Default)]
+pub struct OpenOptions {
+    /// All keys stand under `NAMESPACE/` inside the store; empty for none. Callers use bare keys.
+    pub namespace: String,
+    /// Where `file://` without a path keeps its objects: `DATA_DIR/blobs`.
+    pub data_dir: Option<PathBuf>,
+}
+
+/// Opens `file:///ABSOLUTE/DIR` (durable when a put returns), `file://` (under `data_dir`), `memory://` (new and empty)
+/// or, with feature `s3`, `s3://BUCKET[/PREFIX][?region=…&endpoint=…&allow_http=true&…]` (credentials from the
+/// environment as AWS names them). A file store's directory is made when it is missing.
+pub async fn open(url: &str, options: OpenOptions) -> Result<SharedBlobs> {
+    Ok(Arc::new(store::StoreBlobs::open(url, &options)?))
+}

@@ -1,6 +1,12 @@
 //! The event log port: topics of partitions of ordered records that stay.
 //!
-//! Implementations: `kafka://HOST:PORT[,HOST:PORT]` (rdkafka), `file://DIR` (durable, one owner), `memory://` (with faults).
+//! Implementations: `kafka://HOST:PORT[,HOST:PORT]` (rdkafka), `file://DIR` (durable), `memory://` (with faults).
+
+#[cfg(feature = "conformance")]
+pub mod conformance;
+mod memory;
+mod open;
+mod topics;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -10,6 +16,12 @@ use async_trait::async_trait;
 use bytes::Bytes;
 
 use crate::Result;
+
+pub use memory::{LogFaults, MemoryLog};
+pub use open::{OpenOptions, open};
+
+/// The longest record, key and value together. A longer one is refused with kind `Reject`.
+pub const RECORD_BYTES_MAX: usize = 8 << 20;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TopicSpec {
