@@ -1,0 +1,85 @@
+//! A real MySQL server that writes a row binlog with GTIDs.
+
+use std::net::TcpStream;
+use std::path::PathBuf;
+use std::process::Command;
+
+use tempfile::TempDir;
+
+use super::process::{Server, prepare};
+use super::{Result, fetch, free_port, io};
+
+pub struct Mysql {
+    server: Option<Server>,
+    port: u16,
+    home: PathBuf,
+    dir: TempDir,
+}
+
+impl Mysql {
+    /// An empty server with user `root` and no password, ready for requests.
+    ///
+    /// # Panics
+    /// With the reason, when the server cannot be had: a test that needs it must fail.
+    pub fn start() -> Mysql {
+        Mysql::try_start().unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    pub fn try_start() -> Result<Mysql> {
+        let home = fetch("mysql")?;
+        let dir = tempfile::tempdir().map_err(io("make a folder for MySQL"))?;
+        let mut mysql = Mysql { server: None, port: free_port()?, home, dir };
+        prepare("mysql", mysql.mysqld().arg("--initialize-insecure"))?;
+        mysql.run()?;
+        Ok(mysql)
+    }
+
+    /// Kills the server, as a crash would.
+    pub fn kill(&mut self) {
+        self.server = None;
+    }
+
+    /// Starts the server again after [`Mysql::kill`]: same port, same data.
+    pub fn run(&mut self) -> Result<()> {
+        self.kill();
+        let mut command = self.mysqld();
+        command
+            .arg(format!("--port={}", self.port))
+            .arg(format!("--socket={}", self.dir.path().join("mysql.sock").display()))
+            .arg(format!("--pid-file={}", self.dir.path().join("mysql.pid").display()))
+            .args(["--bind-address=127.0.0.1", "--server-id=1", "--log-bin=binlog", "--binlog-format=ROW"])
+            .args(["--binlog-row-image=FULL", "--binlog-row-metadata=FULL"])
+            .args(["--gtid-mode=ON", "--enforce-gtid-consistency=ON", "--mysqlx=OFF"])
+            .args(["--performance-schema=OFF", "--max-allowed-packet=256M"]);
+        let port = self.port;
+        let log = self.dir.path().join("mysql.log");
+        self.server = Some(Server::start("mysql", &command, &log, |log| {
+            log.contains("ready for connections") && TcpStream::connect(("127.0.0.1", port)).is_ok()
+        })?);
+        Ok(())
+    }
+
+    /// `mysql://root@127.0.0.1:PORT`
+    pub fn url(&self) -> String {
+        format!("mysql://root@127.0.0.1:{}", self.port)
+    }
+
+    /// As the server reports it, such as `8.0.15`.
+    pub fn version(&self) -> Option<String> {
+        let log = self.server.as_ref()?.log_text();
+        let (_, rest) = log.split_once("Version: '")?;
+        rest.split('\'').next().map(str::to_owned)
+    }
+
+    fn mysqld(&self) -> Command {
+        let mut command = Command::new(self.home.join("bin/mysqld"));
+        command
+            .env("LD_LIBRARY_PATH", self.home.join("lib"))
+            .args(["--no-defaults", "--user=root"])
+            .arg(format!("--basedir={}", self.home.display()))
+            .arg(format!("--lc-messages-dir={}", self.home.join("share").display()))
+            .arg(format!("--character-sets-dir={}", self.home.join("share/charsets").display()))
+            .arg(format!("--datadir={}", self.dir.path().join("data").display()));
+        command
+    }
+}
