@@ -1,1 +1,3 @@
+//! What enters Linli: imported history and collected clicks, held to the schemas and put on the event log.
 
+pub mod import;

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use serde::{Deserialize, Deserializer, de};
 
-use crate::event::{Event, ItemChange, Kind, OrderChange, Record, RefundChange, Reject};
+use crate::event::{cause_of, Event, ItemChange, Kind, OrderChange, Record, RefundChange, Reject};
 use crate::identity::{BinlogPlace, EventKey, Identity};
 use crate::zone::Zone;
 use crate::{CategoryId, CommunityId, EventTime, Money, OrderId, SkuId, Topic, UserId};
@@ -171,7 +171,7 @@ impl Instant {
 
 /// Reads an envelope of any row type. `topic` is for the words of the error.
 pub fn parse<'a, R: Deserialize<'a>>(topic: Topic, value: &'a [u8]) -> Result<Envelope<'a, R>, Reject> {
-    sonic_rs::from_slice(value).map_err(|error| malformed(topic, error.to_string()))
+    sonic_rs::from_slice(value).map_err(|error| malformed(topic, cause_of(&error)))
 }
 
 fn malformed(topic: Topic, cause: String) -> Reject {

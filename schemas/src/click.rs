@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use crate::event::{ActorId, Click, ClickType, Event, Record, Reject};
+use crate::event::{ActorId, Click, ClickType, Event, Record, Reject, cause_of};
 use crate::identity::{EventKey, Identity};
 use crate::{CommunityId, EventTime, SkuId, Topic, UserId};
 
@@ -31,7 +31,7 @@ pub struct ClickRow<'a> {
 
 impl<'a> ClickRow<'a> {
     pub fn parse(value: &'a [u8]) -> Result<ClickRow<'a>, Reject> {
-        sonic_rs::from_slice(value).map_err(|error| malformed(error.to_string()))
+        sonic_rs::from_slice(value).map_err(|error| malformed(cause_of(&error)))
     }
 
     /// Who acted: the user, else the anonymous visitor.

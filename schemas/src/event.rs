@@ -168,7 +168,7 @@ pub fn decode(topic: Topic, value: &[u8], zone: Zone) -> Result<Record, Reject> 
 fn decode_buyers(value: &[u8]) -> Result<Record, Reject> {
     let part: BuyersPart = sonic_rs::from_slice(value).map_err(|error| Reject::Malformed {
         topic: Topic::Buyers.name(),
-        cause: error.to_string(),
+        cause: cause_of(&error),
     })?;
     Ok(Record {
         event_time: None,
@@ -178,4 +178,9 @@ fn decode_buyers(value: &[u8]) -> Result<Record, Reject> {
         snapshot_at: None,
         event: Event::Buyers(part),
     })
+}
+
+/// The parser's words without the excerpt of the input that follows them.
+pub(crate) fn cause_of(error: &sonic_rs::Error) -> String {
+    error.to_string().lines().next().unwrap_or_default().to_owned()
 }

@@ -237,7 +237,7 @@ impl MetricRecord {
 
     /// Reads what [`MetricRecord::encode`] wrote.
     pub fn decode(value: &[u8]) -> Result<MetricRecord, MalformedMetric> {
-        let wire: Wire = sonic_rs::from_slice(value).map_err(|error| MalformedMetric { cause: error.to_string() })?;
+        let wire: Wire = sonic_rs::from_slice(value).map_err(|error| MalformedMetric { cause: crate::event::cause_of(&error) })?;
         let record = MetricRecord {
             key: PartKey {
                 metric: wire.metric,
