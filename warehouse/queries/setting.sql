@@ -1,0 +1,2 @@
+-- What is a setting of the warehouse?
+select value from warehouse_settings final where name = {name:String}
