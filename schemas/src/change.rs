@@ -65,6 +65,14 @@ pub struct Source<'a> {
 }
 
 impl Source<'_> {
+    /// Every row of a snapshot bears the place where the snapshot began, so its primary key tells it apart.
+    fn snapshot_identity(&self, key: u64) -> Identity {
+        let mut bytes = [0; 16];
+        bytes[..8].copy_from_slice(&hash_of(&self.table).to_le_bytes());
+        bytes[8..].copy_from_slice(&key.to_le_bytes());
+        Identity::Snapshot(EventKey::new(&bytes, 0))
+    }
+
     fn identity(&self) -> Option<Identity> {
         let row = self.row.unwrap_or(0);
         if let Some(event_id) = &self.event_id {
@@ -186,15 +194,19 @@ fn kind<R>(envelope: &Envelope<'_, R>) -> Kind {
     }
 }
 
-fn record<R>(envelope: &Envelope<'_, R>, event: Event, event_time: Option<EventTime>) -> Record {
+fn record<R>(envelope: &Envelope<'_, R>, event: Event, key: u64, event_time: Option<EventTime>) -> Record {
     let source_time = EventTime(envelope.source.ts_ms);
     let snapshot = envelope.op == Op::Read || envelope.source.snapshot;
+    let identity = match snapshot {
+        true => Some(envelope.source.snapshot_identity(key)),
+        false => envelope.source.identity(),
+    };
     Record {
         event,
         event_time: event_time.filter(|_| envelope.op != Op::Delete && !envelope.moved),
         source_time,
         received_at: EventTime(envelope.ts_ms.unwrap_or(envelope.source.ts_ms)),
-        identity: envelope.source.identity(),
+        identity,
         snapshot_at: snapshot.then_some(source_time),
     }
 }
@@ -217,7 +229,7 @@ fn row<'e, R>(topic: Topic, envelope: &'e Envelope<'_, R>) -> Result<Option<&'e 
 pub(crate) fn decode_order(value: &[u8], zone: Zone) -> Result<Record, Reject> {
     let envelope: Envelope<'_, OrderRow> = parse(Topic::Orders, value)?;
     let Some(order) = row(Topic::Orders, &envelope)? else {
-        return Ok(record(&envelope, Event::Ignored, None));
+        return Ok(record(&envelope, Event::Ignored, 0, None));
     };
     let paid_at = order.paid_at.map(|at| at.event_time(zone));
     if paid_at.is_some() && order.pay_amount.is_none() && envelope.op != Op::Delete {
@@ -232,16 +244,19 @@ pub(crate) fn decode_order(value: &[u8], zone: Zone) -> Result<Record, Reject> {
         paid_at,
         was_paid: envelope.before.as_ref().is_some_and(|before| before.paid_at.is_some()),
     };
-    Ok(record(&envelope, Event::Order(change), paid_at))
+    // A later change of a paid order happens at no time that a metric names: it is never late, whenever it was paid.
+    let event_time = paid_at.filter(|_| !change.was_paid);
+    Ok(record(&envelope, Event::Order(change), order.order_id, event_time))
 }
 
 pub(crate) fn decode_item(value: &[u8], _zone: Zone) -> Result<Record, Reject> {
     let envelope: Envelope<'_, ItemRow> = parse(Topic::OrderItems, value)?;
     let Some(item) = row(Topic::OrderItems, &envelope)? else {
-        return Ok(record(&envelope, Event::Ignored, None));
+        return Ok(record(&envelope, Event::Ignored, 0, None));
     };
     let change = ItemChange {
-        kind: kind(&envelope),
+        // A line that came to a new key is written there like any other: it counts when its order is paid there.
+        kind: if envelope.op == Op::Delete { kind(&envelope) } else { Kind::Written },
         order_id: OrderId(item.order_id),
         item_id: item.item_id,
         community_id: CommunityId(item.community_id),
@@ -249,13 +264,13 @@ pub(crate) fn decode_item(value: &[u8], _zone: Zone) -> Result<Record, Reject> {
         category_id: CategoryId(item.category_id.unwrap_or(0)),
         quantity: item.qty,
     };
-    Ok(record(&envelope, Event::Item(change), None))
+    Ok(record(&envelope, Event::Item(change), item.item_id, None))
 }
 
 pub(crate) fn decode_refund(value: &[u8], zone: Zone) -> Result<Record, Reject> {
     let envelope: Envelope<'_, RefundRow> = parse(Topic::Refunds, value)?;
     let Some(refund) = row(Topic::Refunds, &envelope)? else {
-        return Ok(record(&envelope, Event::Ignored, None));
+        return Ok(record(&envelope, Event::Ignored, 0, None));
     };
     let refunded_at = refund.refunded_at.map(|at| at.event_time(zone));
     let change = RefundChange {
@@ -267,7 +282,8 @@ pub(crate) fn decode_refund(value: &[u8], zone: Zone) -> Result<Record, Reject> 
         refunded_at,
         was_refunded: envelope.before.as_ref().is_some_and(|before| before.refunded_at.is_some()),
     };
-    Ok(record(&envelope, Event::Refund(change), refunded_at))
+    let event_time = refunded_at.filter(|_| !change.was_refunded);
+    Ok(record(&envelope, Event::Refund(change), refund.refund_id, event_time))
 }
 
 fn snapshot_flag<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {

@@ -1,0 +1,121 @@
+//! The last 60 minutes by community, hopping by one minute: of each community the newest list only.
+
+use std::collections::BTreeMap;
+
+use linli_schemas::Topic;
+use linli_schemas::metric::Metric;
+use linli_schemas::zone::MINUTE_MS;
+
+use super::list::first_of;
+use super::{LISTS_A_TURN, take_turns};
+use crate::codec::{Damaged, Reader, Writer};
+use crate::hashing::{IdMap, IdSet};
+use crate::job::Delivery;
+use crate::names::Names;
+use crate::orders::{Sale, minute_of};
+use crate::window::transpose;
+
+/// How many minutes a list is over.
+const MINUTES: u32 = 60;
+
+#[derive(Debug, Default)]
+pub(super) struct Hop {
+    /// What was sold in each minute that the window can still hold: community, SKU's number, quantity.
+    minutes: BTreeMap<u32, Vec<(u32, u32, i64)>>,
+    quantities: IdMap<u32, IdMap<u32, i64>>,
+    /// Communities whose list changed, or whose window slid, since it was written.
+    waiting: IdSet<u32>,
+    /// The newest minute of the window.
+    newest: u32,
+}
+
+impl Hop {
+    pub(super) fn add(&mut self, sale: &Sale, names: &Names) {
+        if sale.minute + MINUTES <= self.newest {
+            return;
+        }
+        let sku = names.sku_of(sale.good);
+        self.minutes.entry(sale.minute).or_default().push((sale.community, sku, sale.quantity));
+        *self.quantities.entry(sale.community).or_default().entry(sku).or_insert(0) += sale.quantity;
+        self.waiting.insert(sale.community);
+    }
+
+    pub(super) fn deliver(&mut self, out: &mut Delivery<'_>) {
+        let high = out.marks.of(Topic::Orders).high.and_then(minute_of);
+        let sold = self.minutes.last_key_value().map(|(minute, _)| *minute);
+        self.slide(high.max(sold).unwrap_or(0));
+        let end = (i64::from(self.newest) + 1) * MINUTE_MS;
+        let names = out.names;
+        for community in take_turns(&mut self.waiting, LISTS_A_TURN, out) {
+            let quantities = self.quantities.get(&community);
+            let entries = quantities.into_iter().flatten().map(|(sku, quantity)| (*quantity, names.skus.id(*sku)));
+            let rows: Vec<[i64; 2]> = first_of(entries.collect()).iter().map(|(q, sku)| [*sku, *q]).collect();
+            let id = names.communities.id(community);
+            out.metric((Metric::TopHopCommunity, 0, id), end, transpose(&rows));
+        }
+    }
+
+    /// Minutes that the window has left take their quantities along.
+    fn slide(&mut self, newest: u32) {
+        if newest <= self.newest {
+            return;
+        }
+        self.newest = newest;
+        self.waiting.extend(self.quantities.keys().copied());
+        let kept = self.minutes.split_off(&(newest + 1).saturating_sub(MINUTES));
+        for (community, sku, quantity) in std::mem::replace(&mut self.minutes, kept).into_values().flatten() {
+            let Some(quantities) = self.quantities.get_mut(&community) else { continue };
+            if let Some(left) = quantities.get_mut(&sku) {
+                *left -= quantity;
+                if *left == 0 {
+                    quantities.remove(&sku);
+                }
+            }
+            if quantities.is_empty() {
+                self.quantities.remove(&community);
+            }
+        }
+    }
+
+    pub(super) fn redeliver(&mut self) {
+        self.waiting.extend(self.quantities.keys().copied());
+    }
+
+    pub(super) fn waits(&self) -> bool {
+        !self.waiting.is_empty()
+    }
+
+    pub(super) fn save(&self, out: &mut Writer) {
+        out.u32(self.newest);
+        out.len(self.waiting.len());
+        for community in &self.waiting {
+            out.u32(*community);
+        }
+        out.len(self.minutes.len());
+        for (minute, sales) in &self.minutes {
+            out.u32(*minute);
+            out.len(sales.len());
+            for (community, sku, quantity) in sales {
+                out.u32(*community);
+                out.u32(*sku);
+                out.i64(*quantity);
+            }
+        }
+    }
+
+    pub(super) fn load(reader: &mut Reader<'_>, names: &Names) -> Result<Hop, Damaged> {
+        let mut hop = Hop { newest: reader.u32()?, ..Hop::default() };
+        for _ in 0..reader.len()? {
+            hop.waiting.insert(names.load_community(reader)?);
+        }
+        for _ in 0..reader.len()? {
+            let minute = reader.u32()?;
+            for _ in 0..reader.len()? {
+                let sale = (names.load_community(reader)?, names.load_sku(reader)?, reader.i64()?);
+                hop.minutes.entry(minute).or_default().push(sale);
+                *hop.quantities.entry(sale.0).or_default().entry(sale.1).or_insert(0) += sale.2;
+            }
+        }
+        Ok(hop)
+    }
+}
