@@ -2,8 +2,10 @@
 //!
 //! Implementations: `kafka://HOST:PORT[,HOST:PORT]` (rdkafka), `file://DIR` (durable), `memory://` (with faults).
 
+mod batch;
 #[cfg(feature = "conformance")]
 pub mod conformance;
+mod file;
 mod memory;
 mod open;
 mod topics;
@@ -17,8 +19,11 @@ use bytes::Bytes;
 
 use crate::Result;
 
+pub use batch::{Batch, Fetched};
 pub use memory::{LogFaults, MemoryLog};
 pub use open::{OpenOptions, open};
+
+use batch::Stored;
 
 /// The longest record, key and value together. A longer one is refused with kind `Reject`.
 pub const RECORD_BYTES_MAX: usize = 8 << 20;
@@ -83,88 +88,4 @@ pub trait Membership: Send {
 
     /// Leaves the group, so that the others need not wait for a time-out.
     async fn leave(self: Box<Self>) -> Result<()>;
-}
-
-/// Records fetched together, their bytes in one arena that is used again.
-#[derive(Debug, Default)]
-pub struct Batch {
-    arena: Vec<u8>,
-    records: Vec<Span>,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Span {
-    source: u32,
-    offset: u64,
-    timestamp_ms: i64,
-    start: usize,
-    key_len: u32,
-    /// `u32::MAX` for a tombstone.
-    value_len: u32,
-}
-
-/// One record of a [`Batch`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Fetched<'a> {
-    /// Index into the partitions that the reader was opened with.
-    pub source: usize,
-    pub offset: u64,
-    pub timestamp_ms: i64,
-    pub key: &'a [u8],
-    pub value: Option<&'a [u8]>,
-}
-
-impl Batch {
-    pub fn clear(&mut self) {
-        self.arena.clear();
-        self.records.clear();
-    }
-
-    pub fn len(&self) -> usize {
-        self.records.len()
-    }
-
-    pub fn is_empty(&self) -> bool {
-        self.records.is_empty()
-    }
-
-    /// The bytes of keys and values held.
-    pub fn bytes(&self) -> usize {
-        self.arena.len()
-    }
-
-    /// Copies a record in.
-    ///
-    /// # Panics
-    /// If a key or value is 4 GiB or longer: every log refuses such before.
-    pub fn push(&mut self, record: Fetched<'_>) {
-        let start = self.arena.len();
-        self.arena.extend_from_slice(record.key);
-        if let Some(value) = record.value {
-            self.arena.extend_from_slice(value);
-        }
-        let len = |n: usize| u32::try_from(n).expect("records are shorter than 4 GiB");
-        self.records.push(Span {
-            source: len(record.source),
-            offset: record.offset,
-            timestamp_ms: record.timestamp_ms,
-            start,
-            key_len: len(record.key.len()),
-            value_len: record.value.map_or(u32::MAX, |value| len(value.len())),
-        });
-    }
-
-    pub fn iter(&self) -> impl Iterator<Item = Fetched<'_>> {
-        self.records.iter().map(|span| {
-            let value_start = span.start + span.key_len as usize;
-            Fetched {
-                source: span.source as usize,
-                offset: span.offset,
-                timestamp_ms: span.timestamp_ms,
-                key: &self.arena[span.start..value_start],
-                value: (span.value_len != u32::MAX)
-                    .then(|| &self.arena[value_start..value_start + span.value_len as usize]),
-            }
-        })
-    }
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use url::Url;
 
+use super::file::FileLog;
 use super::{MemoryLog, SharedLog};
 use crate::clock::{SharedClock, SystemClock};
 use crate::{Error, ErrorKind, Result, namespace};
@@ -60,6 +61,7 @@ pub async fn open(url: &str, options: OpenOptions) -> Result<SharedLog> {
     let parsed = Url::parse(url).map_err(|error| bad("is no URL").caused_by(error))?;
     match parsed.scheme() {
         "memory" => Ok(Arc::new(MemoryLog::new(options))),
+        "file" => Ok(Arc::new(FileLog::open(&parsed, options).await?)),
         _ => Err(bad("has a scheme that is not known")),
     }
 }
