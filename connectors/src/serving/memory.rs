@@ -88,6 +88,17 @@ impl ServingStore for MemoryServing {
         }))
     }
 
+    async fn read_fields(&self, key: &str, fields: &[String]) -> Result<Vec<Option<Stored>>> {
+        Ok(self.with(|data, _| {
+            let hash = data.hashes.get(key);
+            let stored = |field: &String| {
+                let (version, value) = hash?.fields.get(field)?;
+                Some(Stored { field: field.clone(), version: *version, value: value.clone() })
+            };
+            fields.iter().map(stored).collect()
+        }))
+    }
+
     async fn keys(&self, prefix: &str) -> Result<Vec<String>> {
         Ok(self.with(|data, _| {
             let from = data.hashes.range(prefix.to_owned()..);

@@ -51,6 +51,14 @@ pub trait ServingStore: Send + Sync {
     /// All fields of each key, sorted by field, in the order of `keys`; a key that is not there is empty.
     async fn read(&self, keys: &[String]) -> Result<Vec<Vec<Stored>>>;
 
+    /// The named fields of one key, in the order asked; `None` where there is none. For readers that come back each second
+    /// for the newest fields of a large hash.
+    async fn read_fields(&self, key: &str, fields: &[String]) -> Result<Vec<Option<Stored>>> {
+        let stored = self.read(&[key.to_owned()]).await?.into_iter().next().unwrap_or_default();
+        let found = |field: &String| stored.binary_search_by(|s| s.field.cmp(field)).ok().map(|i| stored[i].clone());
+        Ok(fields.iter().map(found).collect())
+    }
+
     /// The keys that begin with `prefix`, sorted.
     async fn keys(&self, prefix: &str) -> Result<Vec<String>>;
 

@@ -240,6 +240,21 @@ impl ServingStore for RedisServing {
         Ok(read)
     }
 
+    async fn read_fields(&self, key: &str, fields: &[String]) -> Result<Vec<Option<Stored>>> {
+        let mut read = Vec::with_capacity(fields.len());
+        for fields in fields.chunks(VALUES_PER_CALL) {
+            let mut command = redis::cmd("HMGET");
+            command.arg(self.key(key)).arg(fields);
+            let command = &command;
+            let values: Vec<Option<Bytes>> =
+                self.ask(|mut connection| async move { command.query_async(&mut connection).await }).await?;
+            for (field, packed) in fields.iter().zip(values) {
+                read.push(packed.map(|packed| self.stored(key, (field.clone(), packed))).transpose()?);
+            }
+        }
+        Ok(read)
+    }
+
     async fn keys(&self, prefix: &str) -> Result<Vec<String>> {
         let pattern = pattern(&self.key(prefix));
         let mut found = BTreeSet::new();
