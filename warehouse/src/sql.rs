@@ -5,6 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use clickhouse::Client;
 use clickhouse::query::Query;
+use linli_connectors::tables::Tables;
 
 use crate::{Error, ErrorKind, Result};
 
@@ -14,6 +15,15 @@ pub struct Warehouse {
     client: Client,
     /// For the words of errors.
     object: String,
+    /// Keeps an engine that was started with it alive.
+    tables: Option<Tables>,
+}
+
+impl From<Tables> for Warehouse {
+    fn from(tables: Tables) -> Warehouse {
+        let object = format!("warehouse database \"{}\" on {}", tables.database(), tables.address());
+        Warehouse { client: tables.client().clone(), object, tables: Some(tables) }
+    }
 }
 
 /// Rows of one table in RowBinary, to be inserted at once.
@@ -28,7 +38,7 @@ pub(crate) struct Block {
 impl Warehouse {
     /// `client` has its database set; `object` names it in errors, as in `warehouse chdb:///var/lib/linli`.
     pub fn new(client: Client, object: impl Into<String>) -> Warehouse {
-        Warehouse { client, object: object.into() }
+        Warehouse { client, object: object.into(), tables: None }
     }
 
     pub fn client(&self) -> &Client {
@@ -72,7 +82,11 @@ impl Warehouse {
         })
     }
 
+    /// An error of the client as ours: what to do about it, and where it happened.
     pub(crate) fn failure(&self, error: clickhouse::error::Error) -> Error {
+        if let Some(tables) = &self.tables {
+            return tables.error(error);
+        }
         let kind = kind_of(&error);
         let failure = Error::new(kind, self.object.clone(), error.to_string());
         match kind {

@@ -1,0 +1,9 @@
+//! The warehouse on the real engine, behind the same protocol as in production.
+
+mod answers;
+mod facts;
+mod live;
+mod migrations;
+mod results;
+mod sales;
+mod support;
