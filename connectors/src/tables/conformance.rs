@@ -233,7 +233,7 @@ async fn statements_run_side_by_side(tables: Tables) {
         tokio::spawn(async move {
             let rows: Vec<Named> = (0..1_000).map(|i| Named { id: worker * 1_000 + i, name: worker.to_string() }).collect();
             tables.insert("busy", &worker.to_string(), &rows).await.expect("an insert succeeds");
-            let sql = "SELECT number % 10, count() FROM numbers(100000) GROUP BY 1 ORDER BY 1";
+            let sql = "SELECT toUInt64(number % 10), count() FROM numbers(100000) GROUP BY 1 ORDER BY 1";
             let groups: Vec<(u64, u64)> = tables.fetch_all(sql).await.expect("groups");
             assert_eq!(groups, (0..10).map(|group| (group, 10_000)).collect::<Vec<_>>());
         })

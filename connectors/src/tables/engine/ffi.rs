@@ -6,6 +6,7 @@
 
 use std::ffi::{CStr, CString, c_char, c_int, c_void};
 use std::marker::PhantomData;
+use std::mem::ManuallyDrop;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::ptr::NonNull;
@@ -71,8 +72,8 @@ pub(super) struct Engine {
     first: NonNull<*mut c_void>,
     /// Shared by every connection: the library name and the path.
     arguments: Vec<CString>,
-    /// Declared last: the code must outlive all that calls it.
-    _library: Library,
+    /// Never unloaded: threads of the engine may outlive its last connection, and the directory may be served again.
+    _library: ManuallyDrop<Library>,
 }
 
 // SAFETY: the functions are plain code; the library allows connecting and closing from any thread, and `first` is used
@@ -119,7 +120,7 @@ impl Engine {
             Error::new(ErrorKind::Config, format!("warehouse {}", data.display()), "the engine cannot open its data")
                 .hint("see the log above; the directory must be writable and not be in use")
         })?;
-        Ok(Engine { functions, first, arguments, _library: library })
+        Ok(Engine { functions, first, arguments, _library: ManuallyDrop::new(library) })
     }
 
     /// A connection of its own for one request: settings and the current database end with it.
