@@ -1,1 +1,36 @@
+//! The simulated shop (`shop://`): a made-up city that buys in groups, as the stream of changes its databases and pages would cause.
+//!
+//! The core is pure: the changes of a day are a function of the options and the day alone. So a stream can be taken up at any
+//! [`Position`], and what is published twice carries the same identity.
 
+mod catalog;
+mod change;
+mod city;
+mod curve;
+mod day;
+mod error;
+pub mod feed;
+mod journey;
+mod ledger;
+mod options;
+mod orders;
+mod plan;
+mod promotions;
+pub mod records;
+mod reference;
+mod rng;
+mod rows;
+mod schedule;
+mod shop;
+// pub mod sql;
+mod table;
+pub mod truth;
+
+pub use catalog::{Catalog, Category, Sku};
+pub use change::{Body, Change, ClickChange, Op, Position, RowChange, Transaction};
+pub use city::{City, Community, Leader, Supplier, Warehouse};
+pub use error::{Error, Result};
+pub use options::ShopOptions;
+pub use shop::{Changes, Shop};
+pub(crate) use shop::World;
+pub use table::{Column, Row, Table, Type, Value};

@@ -1,0 +1,149 @@
+//! The rows that are there when the shop opens: who it works with and what it sells.
+
+use std::sync::Arc;
+
+use linli_schemas::EventTime;
+
+use crate::city::WAREHOUSES;
+use crate::ledger::Ledger;
+use crate::orders::COUPONS;
+use crate::table::{Row, Value};
+use crate::{RowChange, Table, World};
+
+/// Rows in a transaction.
+const CHUNK: usize = 50;
+const COORDINATES: &str = "GCJ-02";
+const CITY: (&str, &str) = ("邻江市", "Linjiang");
+
+/// The tables that are filled, in an order in which no row names one that is not there yet.
+const TABLES: [Table; 9] = [
+    Table::Categories,
+    Table::Brands,
+    Table::Suppliers,
+    Table::Warehouses,
+    Table::Leaders,
+    Table::Communities,
+    Table::Skus,
+    Table::Coupons,
+    Table::Stock,
+];
+
+fn rows_of(world: &World, table: Table) -> usize {
+    match table {
+        Table::Categories => world.catalog.categories.len(),
+        Table::Brands => world.catalog.brands.len(),
+        Table::Suppliers => world.city.suppliers.len(),
+        Table::Warehouses => WAREHOUSES,
+        Table::Leaders => world.city.leaders.len(),
+        Table::Communities => world.city.communities.len(),
+        Table::Skus => world.catalog.skus.len(),
+        Table::Coupons => COUPONS.len(),
+        Table::Stock => world.catalog.skus.len() * WAREHOUSES,
+        _ => 0,
+    }
+}
+
+/// How many transactions it takes.
+pub fn count(world: &World) -> usize {
+    TABLES.iter().map(|table| rows_of(world, *table).div_ceil(CHUNK)).sum()
+}
+
+/// Transaction `number` of [`count`].
+pub fn transaction(world: &World, ledger: &Ledger, number: usize, at: i64) -> Vec<RowChange> {
+    let mut left = number;
+    for table in TABLES {
+        let rows = rows_of(world, table);
+        let chunks = rows.div_ceil(CHUNK);
+        if left < chunks {
+            let range = left * CHUNK..rows.min((left + 1) * CHUNK);
+            return range
+                .map(|i| RowChange { table, shard: None, before: None, after: row(world, ledger, table, i, at) })
+                .collect();
+        }
+        left -= chunks;
+    }
+    Vec::new()
+}
+
+fn row(world: &World, ledger: &Ledger, table: Table, i: usize, at: i64) -> Row {
+    let text = |t: &Arc<str>| Value::Text(t.clone());
+    let degrees = |d: f64| Value::Micro((d * 1e6).round() as i64);
+    match table {
+        Table::Categories => {
+            let c = &world.catalog.categories[i];
+            vec![Value::Int(c.category_id), Value::Word(c.code), Value::Word(c.name), Value::Word(c.name_en)]
+        }
+        Table::Brands => {
+            let (id, name, name_en) = world.catalog.brands[i];
+            vec![Value::Int(id), Value::Word(name), Value::Word(name_en)]
+        }
+        Table::Suppliers => {
+            let s = &world.city.suppliers[i];
+            vec![Value::Int(s.supplier_id), text(&s.name), text(&s.name_en), text(&s.email), Value::Int(s.lead_days)]
+        }
+        Table::Warehouses => {
+            let w = &world.city.warehouses[i];
+            vec![
+                Value::Int(w.warehouse_id),
+                Value::Word(w.name),
+                Value::Word(w.name_en),
+                degrees(w.latitude),
+                degrees(w.longitude),
+                Value::Word(COORDINATES),
+            ]
+        }
+        Table::Leaders => {
+            let l = &world.city.leaders[i];
+            let community = world.city.communities[i].community_id;
+            vec![Value::Int(l.leader_id), Value::Int(community), text(&l.name), text(&l.name_en), text(&l.phone)]
+        }
+        Table::Communities => community(world, i),
+        Table::Skus => {
+            let s = &world.catalog.skus[i];
+            vec![
+                Value::Int(s.sku_id),
+                Value::Int(s.category_id),
+                s.brand_id.map_or(Value::Null, Value::Int),
+                Value::Int(s.supplier_id),
+                text(&s.title),
+                text(&s.title_en),
+                text(&s.spec),
+                Value::Fen(s.price),
+                Value::Fen(s.cost),
+                Value::Int(s.shelf_days),
+                Value::Instant(EventTime(at)),
+            ]
+        }
+        Table::Coupons => {
+            let (name, name_en, threshold, discount) = COUPONS[i];
+            vec![
+                Value::Int(i as i64 + 1),
+                Value::Word(name),
+                Value::Word(name_en),
+                Value::Fen(threshold),
+                Value::Fen(discount),
+                Value::Int(7),
+            ]
+        }
+        _ => ledger.row(world, i % WAREHOUSES, i / WAREHOUSES),
+    }
+}
+
+fn community(world: &World, i: usize) -> Row {
+    let c = &world.city.communities[i];
+    vec![
+        Value::Int(c.community_id),
+        Value::Text(c.name.clone()),
+        Value::Text(c.name_en.clone()),
+        Value::Word(CITY.0),
+        Value::Word(CITY.1),
+        Value::Text(c.district.clone()),
+        Value::Text(c.district_en.clone()),
+        Value::Micro((c.latitude * 1e6).round() as i64),
+        Value::Micro((c.longitude * 1e6).round() as i64),
+        Value::Word(COORDINATES),
+        Value::Int(c.households),
+        Value::Int(c.leader_id),
+        Value::Int(world.city.warehouses[c.warehouse].warehouse_id),
+    ]
+}
