@@ -3,9 +3,11 @@
 //! Implementations: `kafka://HOST:PORT[,HOST:PORT]` (rdkafka), `file://DIR` (durable), `memory://` (with faults).
 
 mod batch;
+mod blocking;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 mod file;
+mod kafka;
 mod memory;
 mod open;
 mod topics;

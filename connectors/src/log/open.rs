@@ -7,6 +7,7 @@ use std::sync::Arc;
 use url::Url;
 
 use super::file::FileLog;
+use super::kafka::KafkaLog;
 use super::{MemoryLog, SharedLog};
 use crate::clock::{SharedClock, SystemClock};
 use crate::{Error, ErrorKind, Result, namespace};
@@ -56,7 +57,7 @@ pub async fn open(url: &str, options: OpenOptions) -> Result<SharedLog> {
     };
     // Kafka's list of hosts is no URL by the standard.
     if let Some(rest) = url.strip_prefix("kafka://") {
-        return open_kafka(rest, options).await;
+        return Ok(Arc::new(KafkaLog::open(rest, options).await?));
     }
     let parsed = Url::parse(url).map_err(|error| bad("is no URL").caused_by(error))?;
     match parsed.scheme() {
@@ -64,8 +65,4 @@ pub async fn open(url: &str, options: OpenOptions) -> Result<SharedLog> {
         "file" => Ok(Arc::new(FileLog::open(&parsed, options).await?)),
         _ => Err(bad("has a scheme that is not known")),
     }
-}
-
-async fn open_kafka(rest: &str, _options: OpenOptions) -> Result<SharedLog> {
-    Err(Error::new(ErrorKind::Config, format!("event log \"kafka://{rest}\""), "kafka is not there yet"))
 }

@@ -21,6 +21,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::Notify;
 use url::Url;
 
+use super::blocking::blocking;
 use super::{EventLog, LogReader, Membership, NewRecord, OpenOptions, TopicPartition, TopicSpec, topics};
 use crate::{Error, ErrorKind, Result};
 use membership::FileMembership;
@@ -167,17 +168,6 @@ impl Files {
             Err(_) if path.exists() => std::fs::remove_dir_all(&aside), // another process was first
             Err(error) => Err(error),
         }
-    }
-}
-
-/// Runs file work that may take long away from the runtime's threads.
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
-    match tokio::task::spawn_blocking(work).await {
-        Ok(result) => result,
-        Err(error) => match error.try_into_panic() {
-            Ok(panic) => std::panic::resume_unwind(panic),
-            Err(error) => Err(Error::new(ErrorKind::Retry, "event log", "the runtime is shutting down").caused_by(error)),
-        },
     }
 }
 
