@@ -1,0 +1,90 @@
+use std::collections::HashMap;
+
+use linli_schemas::Topic;
+use linli_schemas::event::{Event, Kind, decode};
+use linli_schemas::identity::{BinlogPlace, Identity};
+use linli_schemas::zone::Zone;
+use linli_simulator::Table;
+use linli_simulator::records::Records;
+
+use super::{first_days, shop};
+
+#[test]
+fn every_record_is_decoded_and_has_a_place_of_its_own() {
+    let shop = shop(5);
+    let records = Records::new(Zone::SHANGHAI, 8);
+    let mut places: HashMap<u64, BinlogPlace> = HashMap::new();
+    let mut kinds: HashMap<&str, u32> = HashMap::new();
+    let mut out = Vec::new();
+    for change in first_days(&shop, 3) {
+        records.write(&change, &mut out);
+        for record in out.drain(..) {
+            let value = record.value.expect("no tombstones");
+            let Some(topic) = Topic::from_name(&record.topic) else {
+                let json: serde_json::Value = serde_json::from_slice(&value).expect("JSON");
+                assert!(json["source"]["pos"].is_u64(), "{json}");
+                continue;
+            };
+            let decoded = decode(topic, &value, Zone::SHANGHAI).expect("a record as the contract says");
+            if let Some(Identity::Binlog { server, place }) = decoded.identity {
+                let last = places.insert(server, place);
+                assert!(last < Some(place), "{last:?} then {place:?}");
+            }
+            assert!(decoded.event_time.is_none_or(|at| at <= decoded.received_at));
+            match decoded.event {
+                Event::Order(order) => {
+                    assert_eq!(order.kind, Kind::Written);
+                    *kinds.entry(if order.paid_at.is_some() { "paid" } else { "unpaid" }).or_default() += 1;
+                    if let Some(at) = order.paid_at.filter(|_| !order.was_paid) {
+                        assert_eq!(at, change.at);
+                    }
+                }
+                Event::Item(_) => *kinds.entry("item").or_default() += 1,
+                Event::Refund(_) => *kinds.entry("refund").or_default() += 1,
+                Event::Click(_) => *kinds.entry("click").or_default() += 1,
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+    assert_eq!(kinds.len(), 5, "{kinds:?}");
+    assert_eq!(places.len(), 2, "two servers");
+}
+
+#[test]
+fn envelopes_are_those_of_change_data_capture() {
+    let shop = shop(5);
+    let records = Records::new(Zone::SHANGHAI, 8);
+    let mut out = Vec::new();
+    for change in first_days(&shop, 1) {
+        records.write(&change, &mut out);
+    }
+    let paid = out
+        .iter()
+        .filter(|r| &*r.topic == "shop.orders")
+        .map(|r| (r, serde_json::from_slice::<serde_json::Value>(r.value.as_deref().expect("a value")).expect("JSON")))
+        .find(|(_, json)| json["op"] == "u" && json["after"]["status"] == 1)
+        .expect("a paid order");
+    let (record, json) = paid;
+    let after = &json["after"];
+    assert_eq!(record.key, after["community_id"].to_string());
+    assert!(after["pay_amount"].as_str().is_some_and(|text| text.contains('.')));
+    assert!(after["phone"].as_str().is_some_and(|phone| phone.contains("****")));
+    assert_eq!(json["before"]["paid_at"], serde_json::Value::Null);
+    // eight hours ahead of UTC, as if it were UTC
+    let committed = json["source"]["ts_ms"].as_i64().expect("a number");
+    assert_eq!(after["paid_at"].as_i64(), Some(committed + 8 * 3_600_000));
+    let table = after["order_id"].as_u64().expect("a number") % 16;
+    assert_eq!(json["source"]["table"], format!("orders_{table}"));
+    assert_eq!(json["source"]["server"], format!("shop-{}", table / 8));
+    assert_eq!(json["source"]["db"], format!("shop_{}", table / 8));
+    assert_eq!(json["transaction"]["total_order"], 1);
+}
+
+#[test]
+fn each_table_has_its_topic() {
+    let specs = Records::new(Zone::UTC, 4).topics();
+    assert_eq!(specs.len(), Table::ALL.len() + 1);
+    for topic in [Topic::Orders, Topic::OrderItems, Topic::Refunds, Topic::Clicks] {
+        assert!(specs.iter().any(|spec| spec.name == topic.name() && spec.partitions == 4 && !spec.compacted));
+    }
+}
