@@ -1,1 +1,6 @@
+//! What the tests of the whole share: real servers, inputs, an oracle, and the program under test.
+
+pub mod lines;
+pub mod oracle;
+pub mod program;
 pub mod stack;
