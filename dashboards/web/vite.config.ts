@@ -11,5 +11,6 @@ export default defineConfig({
     __INTLIFY_PROD_DEVTOOLS__: "false",
   },
   build: { target: "es2022", assetsInlineLimit: 0, modulePreload: { polyfill: false }, reportCompressedSize: false, manifest: true },
+  preview: { proxy: { "/api": process.env.LINLI_API ?? "http://127.0.0.1:8090" } },
   server: { proxy: { "/api": process.env.LINLI_API ?? "http://127.0.0.1:8090" } },
 });

@@ -5,6 +5,7 @@
 mod api;
 mod definitions;
 mod hub;
+mod live_view;
 mod meters;
 mod problem;
 mod routes;

@@ -46,10 +46,10 @@ describe("numbers", () => {
   });
 
   it("labels axes shortly", () => {
-    expect(axisMoney(0, "en")).toBe("0");
-    expect(axisMoney(6_000_000, "zh-CN")).toBe("6万");
-    expect(axisMoney(6_000_000, "en")).toBe("60K");
-    expect(axisMoney(150_000, "zh-CN")).toBe("1,500");
+    expect(axisMoney(0, "en")).toBe("¥0");
+    expect(axisMoney(6_000_000, "zh-CN")).toBe("¥6万");
+    expect(axisMoney(6_000_000, "en")).toBe("¥60K");
+    expect(axisMoney(150_000, "zh-CN")).toBe("¥1,500");
   });
 });
 

@@ -73,7 +73,7 @@ export function axisMoney(fen: number, locale: Locale): string {
   const yuan = fen / 100;
   const unit = UNITS[locale].find(({ size }) => Math.abs(yuan) >= size);
   const scaled = unit ? yuan / unit.size : yuan;
-  return scaled.toLocaleString("en-US", { maximumFractionDigits: 2 }) + (unit?.sign ?? "");
+  return `¥${scaled.toLocaleString("en-US", { maximumFractionDigits: 2 })}` + (unit?.sign ?? "");
 }
 
 const clocks = new Map<string, Intl.DateTimeFormat>();

@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { HOUR_MS, MINUTE_MS, type Series } from "../series";
 import { type LineInput, lineOption } from "./line";
 
-const palette = { accent: "#a", area: "#b", ink: "#c", muted: "#d", line: "#e", surface: "#f", hole: "#0" };
+const palette = { accent: "#a", area: "#b", ink: "#c", muted: "#d", line: "#e", surface: "#f", hole: "#0", font: "x" };
 const texts = { gmv: "GMV", orders: "Orders", running: "so far", missing: "no data" };
 const FROM = 16 * HOUR_MS;
 

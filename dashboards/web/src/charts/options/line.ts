@@ -6,7 +6,7 @@ import { axisMoney, exactCount, exactMoney, hourMinute } from "../../format";
 import type { Locale } from "../../i18n";
 import { MINUTE_MS, type Series, ticks } from "../series";
 
-export type Palette = { accent: string; area: string; ink: string; muted: string; line: string; surface: string; hole: string };
+export type Palette = { accent: string; area: string; ink: string; muted: string; line: string; surface: string; hole: string; font: string };
 export type LineTexts = { gmv: string; orders: string; running: string; missing: string };
 
 export type LineInput = {
@@ -26,6 +26,7 @@ export function lineOption(input: LineInput): EChartsCoreOption {
   const at = new Map([...series.points, ...(series.running ? [series.running] : [])].map((p) => [p.start, p]));
   return {
     animation: false,
+    textStyle: { fontFamily: palette.font },
     grid: { left: 8, right: 20, top: 18, bottom: 6, outerBoundsMode: "same", outerBoundsContain: "axisLabel" },
     xAxis: {
       type: "value",
@@ -40,6 +41,8 @@ export function lineOption(input: LineInput): EChartsCoreOption {
       type: "value",
       min: 0,
       splitNumber: 4,
+      axisLine: { show: false },
+      axisTick: { show: false },
       axisLabel: { color: palette.muted, fontSize: 12, formatter: (value: number) => axisMoney(value, locale) },
       splitLine: { lineStyle: { color: palette.line } },
     },
@@ -72,8 +75,8 @@ export function lineOption(input: LineInput): EChartsCoreOption {
           itemStyle: { color: palette.hole },
           label: { color: palette.muted, fontSize: 11, position: "insideTop" },
           data: series.gaps.map((gap) => [
-            { name: gap.to - gap.from >= (series.to - series.from) / 12 ? input.texts.missing : "", xAxis: gap.from },
-            { xAxis: gap.to - MINUTE_MS },
+            { name: gap.to - gap.from >= (series.to - series.from) / 18 ? input.texts.missing : "", xAxis: gap.from - MINUTE_MS },
+            { xAxis: gap.to },
           ]),
         },
       },
