@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::ShopOptions;
-use crate::city::{WAREHOUSES, words};
+use crate::city::{NAMES, WAREHOUSES};
 use crate::rng::{Rng, cumulative, mix};
 
 const CATEGORIES: &str = include_str!("words/categories.csv");
@@ -51,10 +51,18 @@ pub struct Sku {
 }
 
 #[derive(Clone, Debug)]
+pub struct Brand {
+    pub brand_id: i64,
+    pub name: &'static str,
+    pub name_en: &'static str,
+    /// The code of the category it makes goods of; empty where it makes all.
+    category: &'static str,
+}
+
+#[derive(Clone, Debug)]
 pub struct Catalog {
     pub categories: Vec<Category>,
-    /// (brand_id, Chinese, English).
-    pub brands: Vec<(i64, &'static str, &'static str)>,
+    pub brands: Vec<Brand>,
     pub skus: Vec<Sku>,
     pub(crate) popularity: Vec<f64>,
 }
@@ -72,7 +80,7 @@ impl Catalog {
     pub(crate) fn new(options: &ShopOptions, shares: [f64; WAREHOUSES]) -> Catalog {
         let categories = categories();
         let products = products(&categories);
-        let brands: Vec<_> = words("brand").into_iter().enumerate().map(|(i, w)| (i as i64 + 1, w.0, w.1)).collect();
+        let brands = brands();
         let mut skus: Vec<Sku> = (0..options.skus as usize)
             .map(|i| sku(options.seed, i, &products, &categories, &brands))
             .collect();
@@ -108,6 +116,18 @@ impl Catalog {
         let cover = if rng.chance(0.06) { 0.55 + 0.3 * rng.unit() } else { 1.08 + 0.4 * rng.unit() };
         (expected * week_factor * cover).ceil() as i64 + 2
     }
+}
+
+fn brands() -> Vec<Brand> {
+    NAMES
+        .lines()
+        .filter_map(|line| line.strip_prefix("brand,"))
+        .enumerate()
+        .map(|(i, line)| {
+            let f: Vec<&'static str> = line.split(',').collect();
+            Brand { brand_id: i as i64 + 1, name: f[0], name_en: f[1], category: f[2] }
+        })
+        .collect()
 }
 
 fn categories() -> Vec<Category> {
@@ -150,7 +170,7 @@ fn sku(
     index: usize,
     products: &[Product],
     categories: &[Category],
-    brands: &[(i64, &'static str, &'static str)],
+    brands: &[Brand],
 ) -> Sku {
     let product = &products[index / 2 % products.len()];
     let (spec, list_price) = product.specs[index % 2];
@@ -159,8 +179,10 @@ fn sku(
     let category = &categories[product.category];
     let mut rng = Rng::of(&[seed, 10, (index / 2) as u64]);
     let branded = category.category_id > UNBRANDED || edition > 0;
-    let brand = branded.then(|| brands[(rng.below(brands.len() as u64) as usize + edition) % brands.len()]);
-    let series = if edition >= brands.len() { format!(" {}", edition / brands.len() + 1) } else { String::new() };
+    let fitting: Vec<&Brand> =
+        brands.iter().filter(|b| b.category.is_empty() || b.category == category.code).collect();
+    let brand = branded.then(|| fitting[(rng.below(fitting.len() as u64) as usize + edition) % fitting.len()]);
+    let series = if edition >= fitting.len() { format!(" {}", edition / fitting.len() + 1) } else { String::new() };
     let price = list_price * (97 + rng.below(7) as i64) / 100 + edition as i64 * 10;
     let suppliers = match product.category {
         11 => 22,
@@ -171,9 +193,9 @@ fn sku(
         sku_id: FIRST_SKU + index as i64,
         category_id: category.category_id,
         supplier_id: 501 + suppliers as i64,
-        brand_id: brand.map(|b| b.0),
-        title: format!("{}{}{series} {spec}", brand.map_or("", |b| b.1), product.zh).into(),
-        title_en: format!("{}{}{series} {spec}", brand.map_or(String::new(), |b| format!("{} ", b.2)), product.en).into(),
+        brand_id: brand.map(|b| b.brand_id),
+        title: format!("{}{}{series} {spec}", brand.map_or("", |b| b.name), product.zh).into(),
+        title_en: format!("{}{}{series} {spec}", brand.map_or(String::new(), |b| format!("{} ", b.name_en)), product.en).into(),
         spec: spec.into(),
         price,
         cost: price * (category.cost_percent + rng.between(-4, 4)) / 100,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::ShopOptions;
 use crate::rng::{Rng, cumulative, mix};
 
-const NAMES: &str = include_str!("words/names.csv");
+pub(crate) const NAMES: &str = include_str!("words/names.csv");
 
 /// The city's centre; GCJ-02, as the maps of the region draw it.
 const CENTRE: (f64, f64) = (30.5520, 114.3160);

@@ -22,11 +22,11 @@ mod rng;
 mod rows;
 mod schedule;
 mod shop;
-// pub mod sql;
+pub mod sql;
 mod table;
 pub mod truth;
 
-pub use catalog::{Catalog, Category, Sku};
+pub use catalog::{Brand, Catalog, Category, Sku};
 pub use change::{Body, Change, ClickChange, Op, Position, RowChange, Transaction};
 pub use city::{City, Community, Leader, Supplier, Warehouse};
 pub use error::{Error, Result};

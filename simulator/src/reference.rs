@@ -74,8 +74,8 @@ fn row(world: &World, ledger: &Ledger, table: Table, i: usize, at: i64) -> Row {
             vec![Value::Int(c.category_id), Value::Word(c.code), Value::Word(c.name), Value::Word(c.name_en)]
         }
         Table::Brands => {
-            let (id, name, name_en) = world.catalog.brands[i];
-            vec![Value::Int(id), Value::Word(name), Value::Word(name_en)]
+            let b = &world.catalog.brands[i];
+            vec![Value::Int(b.brand_id), Value::Word(b.name), Value::Word(b.name_en)]
         }
         Table::Suppliers => {
             let s = &world.city.suppliers[i];
