@@ -27,7 +27,11 @@ pub struct FaultyBlobs {
 
 impl FaultyBlobs {
     pub fn new(inner: SharedBlobs, seed: u64, faults: BlobFaults) -> FaultyBlobs {
-        FaultyBlobs { inner, random: Arc::new(SeededRandom::new(seed)), faults: Mutex::new(faults) }
+        FaultyBlobs {
+            inner,
+            random: Arc::new(SeededRandom::new(seed)),
+            faults: Mutex::new(faults),
+        }
     }
 
     /// Changes the rates from now on; `BlobFaults::default()` heals.
@@ -39,12 +43,19 @@ impl FaultyBlobs {
     fn draw(&self, key: &str) -> (Result<()>, Result<()>) {
         let faults = *self.faults.lock().unwrap_or_else(PoisonError::into_inner);
         let (before, after) = (self.random.happens(faults.before), self.random.happens(faults.after));
-        (fail_if(before, key, "injected failure before the effect"), fail_if(after, key, "injected failure after the effect"))
+        (
+            fail_if(before, key, "injected failure before the effect"),
+            fail_if(after, key, "injected failure after the effect"),
+        )
     }
 }
 
 fn fail_if(fails: bool, key: &str, cause: &str) -> Result<()> {
-    if fails { Err(Error::new(ErrorKind::Retry, format!("blob {key:?}"), cause)) } else { Ok(()) }
+    if fails {
+        Err(Error::new(ErrorKind::Retry, format!("blob {key:?}"), cause))
+    } else {
+        Ok(())
+    }
 }
 
 #[async_trait]
@@ -92,10 +103,22 @@ mod tests {
 
     async fn outcomes(seed: u64) -> Vec<bool> {
         let inner = open("memory://", OpenOptions::default()).await.expect("memory opens");
-        let blobs = FaultyBlobs::new(inner, seed, BlobFaults { before: 0.2, after: 0.2 });
+        let blobs = FaultyBlobs::new(
+            inner,
+            seed,
+            BlobFaults {
+                before: 0.2,
+                after: 0.2,
+            },
+        );
         let mut outcomes = Vec::new();
         for i in 0..50 {
-            outcomes.push(blobs.put_if_absent(&format!("k/{i}"), Bytes::from_static(b"v")).await.is_ok());
+            outcomes.push(
+                blobs
+                    .put_if_absent(&format!("k/{i}"), Bytes::from_static(b"v"))
+                    .await
+                    .is_ok(),
+            );
         }
         blobs.set_faults(BlobFaults::default());
         // A failure after the effect leaves the object: more stand there than calls succeeded.

@@ -8,7 +8,9 @@ pub(super) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T>
         Ok(result) => result,
         Err(error) => match error.try_into_panic() {
             Ok(panic) => std::panic::resume_unwind(panic),
-            Err(error) => Err(Error::new(ErrorKind::Retry, "event log", "the runtime is shutting down").caused_by(error)),
+            Err(error) => {
+                Err(Error::new(ErrorKind::Retry, "event log", "the runtime is shutting down").caused_by(error))
+            }
         },
     }
 }

@@ -83,7 +83,11 @@ impl Fetcher {
                 // SAFETY: reads the calling thread's last error.
                 return Err(unsafe { sys::rd_kafka_last_error() }.into());
             }
-            fetcher.sources.push(Source { topic, name: name.as_str().into(), partition: *partition });
+            fetcher.sources.push(Source {
+                topic,
+                name: name.as_str().into(),
+                partition: *partition,
+            });
         }
         Ok(fetcher)
     }
@@ -94,7 +98,8 @@ impl Fetcher {
         }
         let c_name = CString::new(name).map_err(|_| RDKafkaErrorCode::InvalidTopic)?;
         // SAFETY: a live client, a C string, and no configuration of the topic's own.
-        let topic = unsafe { sys::rd_kafka_topic_new(self.consumer.client().native_ptr(), c_name.as_ptr(), ptr::null_mut()) };
+        let topic =
+            unsafe { sys::rd_kafka_topic_new(self.consumer.client().native_ptr(), c_name.as_ptr(), ptr::null_mut()) };
         if topic.is_null() {
             // SAFETY: reads the calling thread's last error.
             return Err(unsafe { sys::rd_kafka_last_error() }.into());
@@ -119,8 +124,7 @@ impl Fetcher {
         while batch.len() < records_max && failure.is_none() {
             let wanted = CALL_MESSAGES.min(records_max - batch.len());
             // SAFETY: the queue is live and the array holds at least `wanted` pointers.
-            let taken =
-                unsafe { sys::rd_kafka_consume_batch_queue(self.queue, 0, self.messages.as_mut_ptr(), wanted) };
+            let taken = unsafe { sys::rd_kafka_consume_batch_queue(self.queue, 0, self.messages.as_mut_ptr(), wanted) };
             let taken = usize::try_from(taken).unwrap_or(0);
             for index in 0..taken {
                 let message = self.messages[index];
@@ -144,10 +148,16 @@ impl Fetcher {
         let message = unsafe { &*message };
         let source = self.source(message.rkt, message.partition);
         if message.err != sys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR {
-            return Some(Failure { code: message.err.into(), source });
+            return Some(Failure {
+                code: message.err.into(),
+                source,
+            });
         }
         let Some(source) = source else {
-            return Some(Failure { code: RDKafkaErrorCode::UnknownPartition, source: None });
+            return Some(Failure {
+                code: RDKafkaErrorCode::UnknownPartition,
+                source: None,
+            });
         };
         let mut kind = sys::rd_kafka_timestamp_type_t::RD_KAFKA_TIMESTAMP_NOT_AVAILABLE;
         // SAFETY: a live message, and a place for the kind.
@@ -176,7 +186,9 @@ impl Fetcher {
             // Another handle on the same topic: remember it by name.
             // SAFETY: a topic's name is a C string that lives as long as the topic, which the message holds.
             let name = unsafe { CStr::from_ptr(sys::rd_kafka_topic_name(topic)) }.to_string_lossy();
-            self.sources.iter().position(|source| *source.name == *name && source.partition == partition)
+            self.sources
+                .iter()
+                .position(|source| *source.name == *name && source.partition == partition)
         })?;
         self.last = found;
         Some(found)

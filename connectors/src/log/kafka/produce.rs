@@ -49,7 +49,10 @@ impl Delivery {
 
     /// Keeps the first error.
     fn fail(&self, error: KafkaError) {
-        self.error.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
+        self.error
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get_or_insert(error);
     }
 
     pub(super) async fn done(&self) -> Result<()> {
@@ -96,7 +99,10 @@ pub(super) struct Writer {
 
 impl Writer {
     pub(super) fn new(client: Arc<Client>) -> Writer {
-        Writer { client, producer: Mutex::default() }
+        Writer {
+            client,
+            producer: Mutex::default(),
+        }
     }
 
     fn producer(&self) -> Result<Arc<LogProducer>> {
@@ -104,7 +110,9 @@ impl Writer {
         if let Some(producer) = &*current {
             match producer.client().fatal_error() {
                 None => return Ok(Arc::clone(producer)),
-                Some((code, reason)) => tracing::warn!(?code, reason, "the kafka producer failed for good: making another"),
+                Some((code, reason)) => {
+                    tracing::warn!(?code, reason, "the kafka producer failed for good: making another")
+                }
             }
         }
         let made: Arc<LogProducer> = Arc::new(self.client.create(SETTINGS, Reports(Context))?);
@@ -123,7 +131,9 @@ impl Writer {
         });
         let mut names: Vec<(Arc<str>, String)> = Vec::new();
         for (sent, record) in records.iter().enumerate() {
-            let known = names.iter().position(|(topic, _)| Arc::ptr_eq(topic, &record.topic) || *topic == record.topic);
+            let known = names
+                .iter()
+                .position(|(topic, _)| Arc::ptr_eq(topic, &record.topic) || *topic == record.topic);
             let index = known.unwrap_or_else(|| {
                 names.push((Arc::clone(&record.topic), topics::full_name(namespace, &record.topic)));
                 names.len() - 1
@@ -138,7 +148,12 @@ impl Writer {
     }
 }
 
-fn send_one(producer: &LogProducer, topic: &str, record: &NewRecord, delivery: &Arc<Delivery>) -> Result<(), KafkaError> {
+fn send_one(
+    producer: &LogProducer,
+    topic: &str,
+    record: &NewRecord,
+    delivery: &Arc<Delivery>,
+) -> Result<(), KafkaError> {
     let mut message = BaseRecord::with_opaque_to(topic, Arc::clone(delivery))
         .partition(i32::try_from(record.partition).unwrap_or(i32::MAX))
         .key(&record.key[..])

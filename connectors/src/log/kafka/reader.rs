@@ -44,11 +44,21 @@ pub(super) struct KafkaReader {
 }
 
 impl KafkaReader {
-    pub(super) fn open(client: &Arc<Client>, clock: SharedClock, places: Vec<(String, i32, u64)>) -> Result<KafkaReader> {
+    pub(super) fn open(
+        client: &Arc<Client>,
+        clock: SharedClock,
+        places: Vec<(String, i32, u64)>,
+    ) -> Result<KafkaReader> {
         let consumer: BaseConsumer<Context> = client.create(SETTINGS, Context)?;
         let fetcher = Fetcher::start(consumer, &places)
             .map_err(|code| client.failed("a reader", "cannot start", &KafkaError::MessageConsumption(code)))?;
-        Ok(KafkaReader { client: Arc::clone(client), fetcher, places, clock, failure: None })
+        Ok(KafkaReader {
+            client: Arc::clone(client),
+            fetcher,
+            places,
+            clock,
+            failure: None,
+        })
     }
 
     /// Without waiting.
@@ -73,7 +83,8 @@ impl KafkaReader {
             Some((topic, partition, _)) => format!("topic {topic:?} partition {partition}"),
             None => "reading".to_owned(),
         };
-        self.client.failed(&what, "failed", &KafkaError::MessageConsumption(failure.code))
+        self.client
+            .failed(&what, "failed", &KafkaError::MessageConsumption(failure.code))
     }
 }
 
@@ -107,4 +118,3 @@ impl LogReader for KafkaReader {
         }
     }
 }
-

@@ -53,7 +53,10 @@ impl Faults {
     }
 
     pub(super) fn new(seed: u64, rates: LogFaults) -> Faults {
-        Faults { random: Arc::new(SeededRandom::new(seed)), rates: Mutex::new(rates) }
+        Faults {
+            random: Arc::new(SeededRandom::new(seed)),
+            rates: Mutex::new(rates),
+        }
     }
 
     pub(super) fn set(&self, rates: LogFaults) {
@@ -65,7 +68,11 @@ impl Faults {
     }
 
     pub(super) fn call(&self, what: &str) -> Result<()> {
-        if self.random.happens(self.rates().other_calls_fail) { Err(injected(what, "injected failure")) } else { Ok(()) }
+        if self.random.happens(self.rates().other_calls_fail) {
+            Err(injected(what, "injected failure"))
+        } else {
+            Ok(())
+        }
     }
 
     /// Draws the same numbers whatever the rates are, so that changing one does not shift the rest.
@@ -88,11 +95,17 @@ impl Faults {
         let rates = self.rates();
         let fails = self.random.happens(rates.poll_fails);
         let slow = self.random.happens(rates.poll_is_slow);
-        let share = self.random.below(1 + u64::try_from(rates.poll_delay_max.as_millis()).unwrap_or(u64::MAX - 1));
+        let share = self
+            .random
+            .below(1 + u64::try_from(rates.poll_delay_max.as_millis()).unwrap_or(u64::MAX - 1));
         if fails {
             return Err(injected("poll", "injected failure"));
         }
-        Ok(if slow { Duration::from_millis(share) } else { Duration::ZERO })
+        Ok(if slow {
+            Duration::from_millis(share)
+        } else {
+            Duration::ZERO
+        })
     }
 }
 
