@@ -70,7 +70,7 @@ const messages = {
   retry: "立即重试",
   forbiddenTitle: "没有查看权限",
   forbiddenText: "请联系管理员开通这个范围。",
-  staleText: "数据已 {lag} 未更新，以下为 {time} 时的数字。",
+  staleText: "数据已 {lag}未更新，以下为 {time} 时的数字。",
   failingText: "数据源无响应，以下为最近一次读到的数字。",
   keySearch: "搜索小区",
   keyHelp: "显示快捷键",
