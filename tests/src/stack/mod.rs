@@ -28,7 +28,11 @@ pub enum StackError {
     #[error("{server} did not start\n{log}")]
     Start { server: &'static str, log: String },
     #[error("{server} was not ready within {within:?}\n{log}")]
-    NotReady { server: &'static str, within: Duration, log: String },
+    NotReady {
+        server: &'static str,
+        within: Duration,
+        log: String,
+    },
     #[error("{doing}: {source}")]
     Io { doing: String, source: std::io::Error },
 }
@@ -48,10 +52,16 @@ fn fetch(server: &'static str) -> Result<PathBuf> {
         .stdin(Stdio::null())
         .output()
         .map_err(io(format!("run {}", script.display())))?;
-    let path = String::from_utf8_lossy(&output.stdout).lines().last().map(PathBuf::from);
+    let path = String::from_utf8_lossy(&output.stdout)
+        .lines()
+        .last()
+        .map(PathBuf::from);
     match path {
         Some(path) if output.status.success() && path.exists() => Ok(path),
-        _ => Err(StackError::Fetch { server, output: String::from_utf8_lossy(&output.stderr).into_owned() }),
+        _ => Err(StackError::Fetch {
+            server,
+            output: String::from_utf8_lossy(&output.stderr).into_owned(),
+        }),
     }
 }
 

@@ -55,7 +55,9 @@ async fn serve(State(front): State<Arc<Front>>, request: Request) -> Response<Bo
     }
     let mut response = match request.uri().path() {
         "/ping" | "/replicas_status" => Response::new(Body::from("Ok.\n")),
-        "/" => Box::pin(answer(&front, request)).await.unwrap_or_else(|failure| failure.into_response(&front.version)),
+        "/" => Box::pin(answer(&front, request))
+            .await
+            .unwrap_or_else(|failure| failure.into_response(&front.version)),
         path => Failure::new(404, 60, &format!("There is no handle {path}")).into_response(&front.version),
     };
     response.headers_mut().insert(DIRECTORY_HEADER, front.directory.clone());
@@ -64,17 +66,26 @@ async fn serve(State(front): State<Arc<Front>>, request: Request) -> Response<Bo
 
 async fn answer(front: &Arc<Front>, request: Request) -> Result<Response<Body>, Failure> {
     let Ok(_admitted) = Arc::clone(&front.admitted).try_acquire_owned() else {
-        return Err(Failure::new(503, 202, "Too many simultaneous queries. (TOO_MANY_SIMULTANEOUS_QUERIES)"));
+        return Err(Failure::new(
+            503,
+            202,
+            "Too many simultaneous queries. (TOO_MANY_SIMULTANEOUS_QUERIES)",
+        ));
     };
     let (parts, body) = request.into_parts();
     let mut asked = Asked::of(&parts.method, &parts.uri, &parts.headers)?;
-    let mut body = Pieces { first: Vec::new(), rest: body.into_data_stream() };
+    let mut body = Pieces {
+        first: Vec::new(),
+        rest: body.into_data_stream(),
+    };
     if let Some(boundary) = form_boundary(&parts.headers) {
         body.read_all().await?;
-        let fields = form_fields(&body.first, &boundary).ok_or_else(|| Failure::new(400, 27, "the form cannot be read"))?;
+        let fields =
+            form_fields(&body.first, &boundary).ok_or_else(|| Failure::new(400, 27, "the form cannot be read"))?;
         body.first.clear();
         for (name, value) in fields {
-            let value = String::from_utf8(value).map_err(|_| Failure::new(400, 27, "a field of the form is no UTF-8"))?;
+            let value =
+                String::from_utf8(value).map_err(|_| Failure::new(400, 27, "a field of the form is no UTF-8"))?;
             asked.take(&name, value)?;
         }
     }
@@ -119,11 +130,16 @@ async fn run_query(front: &Arc<Front>, asked: &Asked, text: Vec<u8>) -> Result<A
     let permit = turn(front).await;
     let (engine, preparation) = (Arc::clone(&front.engine), asked.preparation());
     let parameters = asked.parameters.clone();
-    let format = asked.default_format.clone().unwrap_or_else(|| "TabSeparated".to_owned());
+    let format = asked
+        .default_format
+        .clone()
+        .unwrap_or_else(|| "TabSeparated".to_owned());
     blocking(permit, move || {
         let session = engine.session()?;
         if session.statements(&text) > 1 {
-            return Err("Code: 62. DB::Exception: Syntax error (Multi-statements are not allowed). (SYNTAX_ERROR)".to_owned());
+            return Err(
+                "Code: 62. DB::Exception: Syntax error (Multi-statements are not allowed). (SYNTAX_ERROR)".to_owned(),
+            );
         }
         for statement in preparation {
             session.query(statement.as_bytes(), "TabSeparated", &[])?;
@@ -133,7 +149,13 @@ async fn run_query(front: &Arc<Front>, asked: &Asked, text: Vec<u8>) -> Result<A
     .await
 }
 
-async fn run_insert(front: &Arc<Front>, asked: &Asked, head: Vec<u8>, format: String, mut body: Pieces) -> Result<Answer, Failure> {
+async fn run_insert(
+    front: &Arc<Front>,
+    asked: &Asked,
+    head: Vec<u8>,
+    format: String,
+    mut body: Pieces,
+) -> Result<Answer, Failure> {
     let permit = turn(front).await;
     let (engine, preparation) = (Arc::clone(&front.engine), asked.preparation());
     let parameters = asked.parameters.clone();
@@ -149,7 +171,11 @@ async fn run_insert(front: &Arc<Front>, asked: &Asked, head: Vec<u8>, format: St
                 Some(Some(piece)) => insert.append(&piece)?,
                 Some(None) => return insert.finish(),
                 // Not the end of the data: the client went away. Dropping the insert cancels it.
-                None => return Err("Code: 210. DB::Exception: the client went away during the insert. (NETWORK_ERROR)".to_owned()),
+                None => {
+                    return Err(
+                        "Code: 210. DB::Exception: the client went away during the insert. (NETWORK_ERROR)".to_owned(),
+                    );
+                }
             }
         }
     });
@@ -191,7 +217,12 @@ async fn blocking(
 fn respond(front: &Front, asked: &Asked, answer: Answer) -> Response<Body> {
     let summary = format!(
         "{{\"read_rows\":\"{}\",\"read_bytes\":\"{}\",\"written_rows\":\"{}\",\"written_bytes\":\"{}\",\"result_rows\":\"{}\",\"result_bytes\":\"{}\"}}",
-        answer.read_rows, answer.read_bytes, answer.written_rows, answer.written_bytes, answer.result_rows, answer.body.len(),
+        answer.read_rows,
+        answer.read_bytes,
+        answer.written_rows,
+        answer.written_bytes,
+        answer.result_rows,
+        answer.body.len(),
     );
     let mut response = Response::new(Body::from(answer.body));
     let format = asked.default_format.as_deref().unwrap_or("TabSeparated");
@@ -245,7 +276,11 @@ impl Pieces {
     async fn read_all(&mut self) -> Result<(), Failure> {
         self.read_to(STATEMENT_BYTES_MAX + 1).await?;
         if self.first.len() > STATEMENT_BYTES_MAX {
-            return Err(Failure::new(413, 62, "the statement is longer than 64 MiB. (QUERY_IS_TOO_LARGE)"));
+            return Err(Failure::new(
+                413,
+                62,
+                "the statement is longer than 64 MiB. (QUERY_IS_TOO_LARGE)",
+            ));
         }
         Ok(())
     }

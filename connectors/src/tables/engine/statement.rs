@@ -29,24 +29,42 @@ pub(super) fn insert(text: &[u8]) -> Option<Insert> {
         }
         if word.is("INTO") {
             after_into = true;
-        } else if ["SELECT", "WITH", "FROM", "WATCH"].iter().any(|keyword| word.is(keyword)) {
+        } else if ["SELECT", "WITH", "FROM", "WATCH"]
+            .iter()
+            .any(|keyword| word.is(keyword))
+        {
             return None;
         } else if named && word.is("VALUES") {
-            return Some(Insert { head: word.start, format: "Values".to_owned(), data: words.at });
+            return Some(Insert {
+                head: word.start,
+                format: "Values".to_owned(),
+                data: words.at,
+            });
         } else if named && word.is("FORMAT") {
             let format = words.next()?;
             let format = String::from_utf8_lossy(&text[format.start..format.end]).into_owned();
-            let spaces = text[words.at..].iter().take_while(|byte| matches!(byte, b' ' | b'\t' | b'\r' | 0x0c)).count();
+            let spaces = text[words.at..]
+                .iter()
+                .take_while(|byte| matches!(byte, b' ' | b'\t' | b'\r' | 0x0c))
+                .count();
             let mut data = words.at + spaces;
             if text.get(data) == Some(&b'\n') {
                 data += 1;
             }
-            return Some(Insert { head: word.start, format, data });
+            return Some(Insert {
+                head: word.start,
+                format,
+                data,
+            });
         }
     }
     let head = text.trim_ascii_end();
     let head = head.strip_suffix(b";").unwrap_or(head).len();
-    named.then(|| Insert { head, format: "Values".to_owned(), data: text.len() })
+    named.then(|| Insert {
+        head,
+        format: "Values".to_owned(),
+        data: text.len(),
+    })
 }
 
 struct Word<'t> {
@@ -78,7 +96,11 @@ impl<'t> Words<'t> {
                 b'"' | b'`' => {
                     self.at += quoted(rest);
                     if self.depth == 0 {
-                        return Some(Word { text: self.text, start, end: self.at });
+                        return Some(Word {
+                            text: self.text,
+                            start,
+                            end: self.at,
+                        });
                     }
                 }
                 b'-' if rest.starts_with(b"--") => self.at += line(rest),
@@ -96,7 +118,11 @@ impl<'t> Words<'t> {
                     // A qualified name (`db.table`) is one word.
                     self.at += rest.iter().take_while(|byte| is_word(**byte) || **byte == b'.').count();
                     if self.depth == 0 {
-                        return Some(Word { text: self.text, start, end: self.at });
+                        return Some(Word {
+                            text: self.text,
+                            start,
+                            end: self.at,
+                        });
                     }
                 }
                 _ => self.at += 1,
@@ -125,11 +151,15 @@ fn quoted(text: &[u8]) -> usize {
 }
 
 fn line(text: &[u8]) -> usize {
-    text.iter().position(|byte| *byte == b'\n').map_or(text.len(), |end| end + 1)
+    text.iter()
+        .position(|byte| *byte == b'\n')
+        .map_or(text.len(), |end| end + 1)
 }
 
 fn comment(text: &[u8]) -> usize {
-    text.windows(2).position(|two| two == b"*/").map_or(text.len(), |end| end + 2)
+    text.windows(2)
+        .position(|two| two == b"*/")
+        .map_or(text.len(), |end| end + 2)
 }
 
 #[cfg(test)]
@@ -143,13 +173,39 @@ mod tests {
 
     #[test]
     fn data_is_told_from_the_statement() {
-        let check = |sql, head, format: &str, data| assert_eq!(parts(sql), Some((head, format.to_owned(), data)), "{sql}");
-        check("INSERT INTO t FORMAT RowBinary\n\n\u{1}", "INSERT INTO t", "RowBinary", "\n\u{1}");
-        check("insert into `a b`.t(`format`, values) format CSV 1,2", "insert into `a b`.t(`format`, values)", "CSV", "1,2");
-        check("INSERT INTO t VALUES (1, 'FORMAT x')", "INSERT INTO t", "Values", " (1, 'FORMAT x')");
+        let check =
+            |sql, head, format: &str, data| assert_eq!(parts(sql), Some((head, format.to_owned(), data)), "{sql}");
+        check(
+            "INSERT INTO t FORMAT RowBinary\n\n\u{1}",
+            "INSERT INTO t",
+            "RowBinary",
+            "\n\u{1}",
+        );
+        check(
+            "insert into `a b`.t(`format`, values) format CSV 1,2",
+            "insert into `a b`.t(`format`, values)",
+            "CSV",
+            "1,2",
+        );
+        check(
+            "INSERT INTO t VALUES (1, 'FORMAT x')",
+            "INSERT INTO t",
+            "Values",
+            " (1, 'FORMAT x')",
+        );
         check("INSERT INTO t(a)VALUES(1);", "INSERT INTO t(a)", "Values", "(1);");
-        check("INSERT INTO t SETTINGS a = 1, b='VALUES' FORMAT Native\r\nx", "INSERT INTO t SETTINGS a = 1, b='VALUES'", "Native", "x");
-        check("/* SELECT */ -- x\nINSERT INTO TABLE values FORMAT TSV\n", "/* SELECT */ -- x\nINSERT INTO TABLE values", "TSV", "");
+        check(
+            "INSERT INTO t SETTINGS a = 1, b='VALUES' FORMAT Native\r\nx",
+            "INSERT INTO t SETTINGS a = 1, b='VALUES'",
+            "Native",
+            "x",
+        );
+        check(
+            "/* SELECT */ -- x\nINSERT INTO TABLE values FORMAT TSV\n",
+            "/* SELECT */ -- x\nINSERT INTO TABLE values",
+            "TSV",
+            "",
+        );
         check("INSERT INTO format VALUES (1)", "INSERT INTO format", "Values", " (1)");
         check("INSERT INTO t (a, b);", "INSERT INTO t (a, b)", "Values", "");
         check("INSERT INTO 订单 FORMAT TSV\n1", "INSERT INTO 订单", "TSV", "1");
@@ -158,9 +214,19 @@ mod tests {
     #[test]
     fn other_statements_are_none() {
         for sql in [
-            "", "  ", "SELECT 1", "INSERT", "INSERT INTO", "INSERT INTO t SELECT 1", "INSERT INTO t (a) WITH 1 AS x SELECT x",
-            "WITH 1 AS x INSERT INTO t SELECT x", "'INSERT INTO t VALUES (1)'", "INSERT INTO t FORMAT", "INSERT INTO t FROM INFILE 'f' FORMAT CSV",
-            "INSERT INTO t /* never ends", "'never ends \\",
+            "",
+            "  ",
+            "SELECT 1",
+            "INSERT",
+            "INSERT INTO",
+            "INSERT INTO t SELECT 1",
+            "INSERT INTO t (a) WITH 1 AS x SELECT x",
+            "WITH 1 AS x INSERT INTO t SELECT x",
+            "'INSERT INTO t VALUES (1)'",
+            "INSERT INTO t FORMAT",
+            "INSERT INTO t FROM INFILE 'f' FORMAT CSV",
+            "INSERT INTO t /* never ends",
+            "'never ends \\",
         ] {
             if sql != "INSERT INTO t /* never ends" {
                 assert_eq!(parts(sql), None, "{sql}");
