@@ -128,6 +128,14 @@ async fn read_back(log: &SharedLog, topic: &Arc<str>, records: usize) {
             )
         })
         .collect();
+    let places: Vec<_> = (0..PARTITIONS)
+        .map(|partition| TopicPartition {
+            topic: Arc::clone(topic),
+            partition,
+        })
+        .collect();
+    let ends: u64 = log.ends(&places).await.expect("the log has ends").iter().sum();
+    println!("{ends} records in the log of {records} appended");
     let measured = Measured::start();
     let mut reader = log.reader(from).await.expect("a reader opens");
     let (mut batch, mut seen, mut checksum, mut slowest) = (Batch::default(), 0, 0_usize, Duration::ZERO);

@@ -18,6 +18,9 @@ pub(super) const REQUEST_TIMEOUT: Duration = Duration::from_secs(20);
 const REACH_TIMEOUT: Duration = Duration::from_secs(5);
 /// Of a batch as the broker sees it: twice the longest record, for what wraps it.
 pub(super) const MESSAGE_BYTES_MAX: &str = "16777216";
+/// Tries at the offsets of partitions whose leader moves, and the time between them.
+const LEADER_TRIES_MAX: usize = 50;
+const LEADER_WAIT: Duration = Duration::from_millis(100);
 /// Looks for a topic that was just made, half a second apart at most.
 const TOPIC_LOOKS_MAX: usize = 100;
 
@@ -198,28 +201,55 @@ impl Client {
 
     /// One request a broker: the protocol takes "latest" and "earliest" for times.
     fn offsets(&self, places: &[(String, i32)], time: Offset) -> Result<Vec<u64>> {
-        let what = "offsets of partitions";
-        let failed = |error: KafkaError| self.failed(what, "cannot be read", &error);
-        let mut asked = TopicPartitionList::with_capacity(places.len());
-        for (topic, partition) in places {
-            asked.add_partition_offset(topic, *partition, time).map_err(failed)?;
+        let mut tries = 1;
+        loop {
+            match self.try_offsets(places, time) {
+                Ok(offsets) => return Ok(offsets),
+                Err(error) if tries < LEADER_TRIES_MAX && is_leader_moving(&error) => {
+                    tries += 1;
+                    for (topic, _) in places {
+                        self.partition_count(topic)?; // looks up the leaders too
+                    }
+                    self.consumer.poll(LEADER_WAIT);
+                }
+                Err(error) => return Err(self.failed("offsets of partitions", "cannot be read", &error)),
+            }
         }
+    }
+
+    fn try_offsets(&self, places: &[(String, i32)], time: Offset) -> Result<Vec<u64>, KafkaError> {
         if places.is_empty() {
             return Ok(Vec::new());
         }
-        let found = self
-            .consumer
-            .offsets_for_times(asked, REQUEST_TIMEOUT)
-            .map_err(failed)?;
+        let mut asked = TopicPartitionList::with_capacity(places.len());
+        for (topic, partition) in places {
+            asked.add_partition_offset(topic, *partition, time)?;
+        }
+        let found = self.consumer.offsets_for_times(asked, REQUEST_TIMEOUT)?;
         let offset = |(topic, partition): &(String, i32)| {
             let place = found.find_partition(topic, *partition);
-            let place = place.ok_or_else(|| failed(KafkaError::OffsetFetch(RDKafkaErrorCode::UnknownPartition)))?;
-            place.error().map_err(failed)?;
+            let place = place.ok_or(KafkaError::OffsetFetch(RDKafkaErrorCode::UnknownPartition))?;
+            place.error()?;
             let offset = place.offset().to_raw().and_then(|raw| u64::try_from(raw).ok());
-            offset.ok_or_else(|| failed(KafkaError::OffsetFetch(RDKafkaErrorCode::NoOffset)))
+            offset.ok_or(KafkaError::OffsetFetch(RDKafkaErrorCode::NoOffset))
         };
         places.iter().map(offset).collect()
     }
+}
+
+/// Whether what is known of a partition's leader has just become old, as after a broker's restart.
+fn is_leader_moving(error: &KafkaError) -> bool {
+    use RDKafkaErrorCode as Code;
+    matches!(
+        error.rdkafka_error_code(),
+        Some(
+            Code::FencedLeaderEpoch
+                | Code::UnknownLeaderEpoch
+                | Code::NotLeaderForPartition
+                | Code::LeaderNotAvailable
+                | Code::OffsetNotAvailable
+        )
+    )
 }
 
 fn create<X, C>(config: &ClientConfig, context: X) -> rdkafka::error::KafkaResult<C>

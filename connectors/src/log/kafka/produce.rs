@@ -23,7 +23,8 @@ const SETTINGS: &[(&str, &str)] = &[
     ("acks", "all"),
     // A record that fails stops those behind it: what is appended after an error is a prefix.
     ("enable.gapless.guarantee", "true"),
-    ("message.timeout.ms", "30000"),
+    // Longer than a broker takes to come back; the append waits meanwhile.
+    ("message.timeout.ms", "120000"),
     ("compression.type", "lz4"),
     ("linger.ms", "5"),
     ("queue.buffering.max.messages", "500000"),
