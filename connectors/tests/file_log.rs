@@ -151,7 +151,7 @@ impl Subject {
                         .write_all(&garbage)
                         .expect("writes");
                 }
-                if self.model.len() % 2 == 0 {
+                if self.model.len().is_multiple_of(2) {
                     self.reopen().await; // else the next append meets it in a log that is open
                 }
             }
