@@ -7,7 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures::future::{BoxFuture, join_all};
 
-use super::{INCARNATION_KEY, ServingStore, SharedServing, Stored, Upsert, VALUE_BYTES_MAX};
+use super::{INCARNATION_KEY, SharedServing, Stored, Upsert, VALUE_BYTES_MAX};
 use crate::ErrorKind;
 use crate::clock::{Clock, SystemClock};
 
