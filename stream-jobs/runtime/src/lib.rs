@@ -57,7 +57,7 @@ pub use control::end_of_import;
 pub use error::{Error, Result};
 pub use meters::Meters;
 pub use options::{Assignment, JobsOptions};
-pub use runner::{Report, run};
+pub use runner::{Report, run, topics};
 pub use status::StatusBoard;
 
 /// The endpoints that the jobs work on, and where time and chance come from.

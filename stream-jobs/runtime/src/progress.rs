@@ -90,7 +90,8 @@ pub fn conservation<'a>(headers: impl Iterator<Item = &'a EpochHeader>) -> Conse
 pub struct Remaining {
     /// Records between the newest epochs and the logs' ends.
     pub records: u64,
-    /// Tasks whose newest epoch is not delivered, or which have not yet heard of the end of the import.
+    /// Tasks whose newest epoch is not delivered or leaves results to the next, or which have not yet heard of the end
+    /// of the import.
     pub tasks: u32,
 }
 
@@ -112,7 +113,7 @@ pub async fn remaining(log: &SharedLog, blobs: &SharedBlobs, progress: &mut Prog
         remaining.records += position.lag(&ends);
         let done = match task {
             None => watermark.is_none(),
-            Some(task) => task.delivered && heard(&task.header, watermark),
+            Some(task) => task.delivered && !task.header.unfinished && heard(&task.header, watermark),
         };
         remaining.tasks += u32::from(!done);
     }

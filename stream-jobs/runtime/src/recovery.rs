@@ -149,6 +149,7 @@ mod tests {
             positions: Positions::default(),
             import_watermark: None,
             as_of: None,
+            unfinished: false,
             incarnation: Some(Incarnation("a".to_owned())),
             claims: Vec::new(),
             conservation: Default::default(),

@@ -56,17 +56,18 @@ pub async fn run(
         }
         Assignment::Group(group) => {
             let leaving = CancellationToken::new();
-            let follow = follow(ports.clone(), patience.clone(), group.clone(), Arc::clone(&wanted), leaving.clone());
-            Some((tokio::spawn(follow), leaving))
+            let mut following = JoinSet::new(); // ends with this future, however it ends
+            following.spawn(follow(ports.clone(), patience.clone(), group.clone(), Arc::clone(&wanted), leaving.clone()));
+            Some((following, leaving))
         }
     };
     let context = TaskContext { ports, options: Arc::new(options), meters, board, control: seen.subscribe() };
     let report = Tasks::new(context, patience)?.run(wanted.subscribe(), &shutdown).await;
-    if let Some((following, leaving)) = membership {
+    if let Some((mut following, leaving)) = membership {
         // Only now: whoever gets the tasks finds them finished.
         leaving.cancel();
-        if following.await.is_err() {
-            tracing::warn!("the group was not left in order");
+        if let Some(Err(error)) = following.join_next().await {
+            tracing::warn!(error = %error, "the group was not left in order");
         }
     }
     report
@@ -94,6 +95,7 @@ async fn follow(
                 failures += 1;
                 tracing::warn!(group, failures, error = %error, "cannot join the group, trying again");
                 tokio::select! {
+                    biased;
                     () = leaving.cancelled() => return,
                     () = ports.clock.sleep(patience.delay(failures)) => continue,
                 }
@@ -202,8 +204,7 @@ impl Tasks {
             tokio::select! {
                 biased;
                 () = token.cancelled() => return Ok(None),
-                () = context.ports.clock.sleep(delay), if !delay.is_zero() => {}
-                else => {}
+                () = context.ports.clock.sleep(delay) => {}
             }
             run_task(context, task, token).await
         };

@@ -151,6 +151,7 @@ impl Taker<'_> {
             positions: Positions::default(),
             import_watermark: None,
             as_of: None,
+            unfinished: false,
             incarnation: Some(incarnation.clone()),
             claims: vec![Epoch(1)],
             conservation: Default::default(),

@@ -107,9 +107,6 @@ impl Pending {
         Pending { since_ms, records: 0, bytes: 0, asked: false }
     }
 
-    fn is_empty(&self) -> bool {
-        self.records == 0 && !self.asked
-    }
 }
 
 impl Owned {
@@ -179,7 +176,7 @@ impl Owned {
             self.apply(&batch);
             tokio::task::yield_now().await;
         }
-        if !self.pending.is_empty() {
+        if self.pending.records > 0 || self.pending.asked {
             self.end_epoch().await?;
         }
         self.finish_delivery().await?;
@@ -195,7 +192,7 @@ impl Owned {
                 reader.insert(self.context.ports.log.reader(from).await?)
             }
         };
-        let wait = if self.pending.is_empty() { options.poll_wait } else { options.poll_wait.min(self.until_due()) };
+        let wait = if self.settled() { options.poll_wait } else { options.poll_wait.min(self.until_due()) };
         Ok(reader.poll(batch, options.poll_records, wait).await?)
     }
 
@@ -258,6 +255,11 @@ impl Owned {
         self.pending.asked = true;
     }
 
+    /// Nothing asks for an epoch.
+    fn settled(&self) -> bool {
+        self.pending.records == 0 && !self.pending.asked && !self.task.unfinished()
+    }
+
     fn behind(&self) -> bool {
         let control = self.context.control.borrow();
         let ends = control.ends.get(&self.header.task);
@@ -276,7 +278,7 @@ impl Owned {
 
     fn due(&self) -> bool {
         let options = &self.context.options;
-        if self.pending.is_empty() {
+        if self.settled() {
             return false;
         }
         self.pending.records >= options.catch_up_records
@@ -342,6 +344,7 @@ impl Owned {
             positions: self.positions,
             import_watermark: self.import_watermark,
             as_of: self.task.as_of(),
+            unfinished: self.task.unfinished(),
             incarnation: Some(self.incarnation.clone()),
             conservation: by_name(&self.task.conservation()),
             ..self.header.clone()

@@ -52,6 +52,8 @@ pub struct EpochHeader {
     /// The end of an import that this task has taken its watermark to.
     pub import_watermark: Option<EventTime>,
     pub as_of: Option<EventTime>,
+    /// Results wait for the next epoch, though no record may come.
+    pub unfinished: bool,
     /// The serving store that holds every open window once this epoch is delivered.
     pub incarnation: Option<Incarnation>,
     /// The newest epochs by which the task was taken over. They are kept longer than others:
@@ -139,6 +141,7 @@ fn encode_header(header: &EpochHeader) -> Vec<u8> {
     }
     put_option_i64(&mut out, header.import_watermark.map(|at| at.0));
     put_option_i64(&mut out, header.as_of.map(|at| at.0));
+    out.push(u8::from(header.unfinished));
     put_bytes(&mut out, header.incarnation.as_ref().map_or(&[], |incarnation| incarnation.0.as_bytes()));
     put_u64(&mut out, header.claims.len() as u64);
     for claim in &header.claims {
@@ -167,16 +170,16 @@ fn decode_header(reader: &mut Reader) -> Result<EpochHeader, Malformed> {
     let partitions = reader.u32()?;
     let state_version = reader.u32()?;
     let zone = reader.text()?;
-    let base = match reader.u8()? {
-        0 => None,
-        1 => Some(BaseRef { epoch: Epoch(reader.u64()?), key: reader.text()?, bytes: reader.u64()? }),
-        other => return Err(format!("{other} is no flag")),
+    let base = match reader.flag()? {
+        false => None,
+        true => Some(BaseRef { epoch: Epoch(reader.u64()?), key: reader.text()?, bytes: reader.u64()? }),
     };
     let base_before = Some(reader.u64()?).filter(|epoch| *epoch > 0).map(Epoch);
     let deltas_bytes = reader.u64()?;
     let positions = decode_positions(reader)?;
     let import_watermark = reader.option_i64()?.map(EventTime);
     let as_of = reader.option_i64()?.map(EventTime);
+    let unfinished = reader.flag()?;
     let incarnation = Some(reader.text()?).filter(|text| !text.is_empty()).map(Incarnation);
     let mut claims = Vec::new();
     for _ in 0..reader.u64()? {
@@ -200,6 +203,7 @@ fn decode_header(reader: &mut Reader) -> Result<EpochHeader, Malformed> {
         positions,
         import_watermark,
         as_of,
+        unfinished,
         incarnation,
         claims,
         conservation,

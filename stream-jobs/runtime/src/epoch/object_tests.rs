@@ -52,6 +52,7 @@ fn object() -> EpochObject {
             positions: Positions([1, 2, 3, 4, u64::MAX]),
             import_watermark: Some(EventTime(-1)),
             as_of: None,
+            unfinished: false,
             incarnation: Some(Incarnation("abc".to_owned())),
             claims: vec![Epoch(1), Epoch(8)],
             conservation: BTreeMap::from([("activity".to_owned(), topics)]),

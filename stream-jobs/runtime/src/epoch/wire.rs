@@ -74,9 +74,13 @@ impl Reader {
     }
 
     pub(super) fn option_i64(&mut self) -> Result<Option<i64>, Malformed> {
+        if self.flag()? { self.i64().map(Some) } else { Ok(None) }
+    }
+
+    pub(super) fn flag(&mut self) -> Result<bool, Malformed> {
         match self.u8()? {
-            0 => Ok(None),
-            1 => self.i64().map(Some),
+            0 => Ok(false),
+            1 => Ok(true),
             other => Err(format!("{other} is no flag")),
         }
     }

@@ -1,0 +1,3 @@
+//! The whole runtime on twins with faults: see `sim/mod.rs`.
+
+mod sim;
