@@ -3,13 +3,12 @@
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::path::PathBuf;
-use std::process::Command;
 use std::time::Duration;
 
 use tempfile::TempDir;
 
 use super::process::Server;
-use super::{Result, fetch, free_port, io};
+use super::{Result, debian, fetch, free_port, io};
 
 pub struct Redis {
     server: Option<Server>,
@@ -48,7 +47,7 @@ impl Redis {
     /// Starts the server again after [`Redis::kill`]: same port, empty.
     pub fn run(&mut self) -> Result<()> {
         self.kill();
-        let mut command = Command::new(&self.program);
+        let mut command = debian(&self.program);
         command.args([
             "--bind",
             "127.0.0.1",
