@@ -68,7 +68,10 @@ fn fetch(server: &'static str) -> Result<PathBuf> {
 /// Runs a Debian program; where its package had to be unpacked into the cache, with the libraries beside it.
 fn debian(program: &Path) -> Command {
     let mut command = Command::new(program);
-    let root = program.ancestors().find(|ancestor| ancestor.ends_with("usr")).and_then(Path::parent);
+    let root = program
+        .ancestors()
+        .find(|ancestor| ancestor.ends_with("usr"))
+        .and_then(Path::parent);
     if let Some(root) = root.filter(|root| *root != Path::new("/")) {
         let platform = format!("{}-linux-gnu", std::env::consts::ARCH);
         let libraries = ["usr/lib", "lib"].map(|folder| root.join(folder).join(&platform).display().to_string());
