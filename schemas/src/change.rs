@@ -4,38 +4,45 @@ use std::borrow::Cow;
 
 use serde::{Deserialize, Deserializer, de};
 
-use crate::event::{cause_of, Event, ItemChange, Kind, OrderChange, Record, RefundChange, Reject};
+use crate::event::{Event, ItemChange, Kind, OrderChange, Record, RefundChange, Reject, cause_of};
 use crate::identity::{BinlogPlace, EventKey, Identity};
+use crate::strict::{
+    Int, Object, int, int_column, named, object, optional_int, optional_object, optional_time_ms, time_ms,
+};
 use crate::zone::Zone;
+pub use crate::plain::{KnownRow, parse_known};
 use crate::{CategoryId, CommunityId, EventTime, Money, OrderId, SkuId, Topic, UserId};
 
 /// Debezium's `op`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Op {
-    #[serde(rename = "c")]
     Create,
-    #[serde(rename = "u")]
     Update,
-    #[serde(rename = "d")]
     Delete,
-    #[serde(rename = "r")]
     Read,
-    #[serde(rename = "t")]
     Truncate,
 }
+
+named!(Op {
+    "c" => Op::Create,
+    "u" => Op::Update,
+    "d" => Op::Delete,
+    "r" => Op::Read,
+    "t" => Op::Truncate,
+});
 
 /// `before, after, op, ts_ms, source`; what else an envelope carries is skipped here and kept on the log.
 #[derive(Debug, Deserialize)]
 #[serde(bound(deserialize = "R: Deserialize<'de>"))]
 pub struct Envelope<'a, R> {
-    #[serde(default = "Option::default")]
+    #[serde(default = "Option::default", deserialize_with = "optional_object")]
     pub before: Option<R>,
-    #[serde(default = "Option::default")]
+    #[serde(default = "Option::default", deserialize_with = "optional_object")]
     pub after: Option<R>,
     pub op: Op,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "optional_time_ms")]
     pub ts_ms: Option<i64>,
-    #[serde(borrow)]
+    #[serde(borrow, deserialize_with = "object")]
     pub source: Source<'a>,
     /// The routing column changed: this is half of a move.
     #[serde(default)]
@@ -50,12 +57,13 @@ pub struct Source<'a> {
     pub table: Cow<'a, str>,
     #[serde(default, borrow)]
     pub file: Option<Cow<'a, str>>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "optional_int")]
     pub pos: Option<u64>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "optional_int")]
     pub row: Option<u64>,
     #[serde(default, borrow)]
     pub gtid: Option<Cow<'a, str>>,
+    #[serde(deserialize_with = "time_ms")]
     pub ts_ms: i64,
     /// Debezium writes `true`, `"first"`, `"last"`, `"incremental"`, `"false"` or nothing.
     #[serde(default, deserialize_with = "snapshot_flag")]
@@ -105,14 +113,15 @@ fn hash_of(text: &str) -> u64 {
 /// `orders`: the columns that the jobs and the warehouse read.
 #[derive(Debug, Deserialize)]
 pub struct OrderRow {
+    #[serde(deserialize_with = "int")]
     pub order_id: u64,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "int")]
     pub user_id: i64,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "int")]
     pub community_id: i64,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "optional_int")]
     pub leader_id: Option<i64>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "optional_int")]
     pub status: Option<i64>,
     #[serde(default)]
     pub pay_amount: Option<Decimal>,
@@ -125,17 +134,19 @@ pub struct OrderRow {
 /// `order_items`: the columns that the jobs and the warehouse read.
 #[derive(Debug, Deserialize)]
 pub struct ItemRow {
+    #[serde(deserialize_with = "int")]
     pub item_id: u64,
+    #[serde(deserialize_with = "int")]
     pub order_id: u64,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "int")]
     pub community_id: i64,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "int")]
     pub sku_id: i64,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "optional_int")]
     pub category_id: Option<i64>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "optional_int")]
     pub supplier_id: Option<i64>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "int_column")]
     pub qty: i64,
     #[serde(default)]
     pub price: Option<Decimal>,
@@ -146,10 +157,11 @@ pub struct ItemRow {
 /// `refunds`: the columns that the jobs read.
 #[derive(Debug, Deserialize)]
 pub struct RefundRow {
+    #[serde(deserialize_with = "int")]
     pub refund_id: u64,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "int")]
     pub order_id: u64,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "int")]
     pub community_id: i64,
     #[serde(default)]
     pub amount: Option<Decimal>,
@@ -179,7 +191,12 @@ impl Instant {
 
 /// Reads an envelope of any row type. `topic` is for the words of the error.
 pub fn parse<'a, R: Deserialize<'a>>(topic: Topic, value: &'a [u8]) -> Result<Envelope<'a, R>, Reject> {
-    sonic_rs::from_slice(value).map_err(|error| malformed(topic, cause_of(&error)))
+    let Object(envelope) = sonic_rs::from_slice::<Object<Envelope<'a, R>>>(value)
+        .map_err(|error| malformed(topic, cause_of(&error)))?;
+    if envelope.source.event_id.as_ref().is_some_and(|id| id.is_empty()) {
+        return Err(malformed(topic, "source.event_id is empty".to_owned()));
+    }
+    Ok(envelope)
 }
 
 fn malformed(topic: Topic, cause: String) -> Reject {
@@ -227,7 +244,7 @@ fn row<'e, R>(topic: Topic, envelope: &'e Envelope<'_, R>) -> Result<Option<&'e 
 }
 
 pub(crate) fn decode_order(value: &[u8], zone: Zone) -> Result<Record, Reject> {
-    let envelope: Envelope<'_, OrderRow> = parse(Topic::Orders, value)?;
+    let envelope: Envelope<'_, OrderRow> = parse_known(Topic::Orders, value)?;
     let Some(order) = row(Topic::Orders, &envelope)? else {
         return Ok(record(&envelope, Event::Ignored, 0, None));
     };
@@ -250,7 +267,7 @@ pub(crate) fn decode_order(value: &[u8], zone: Zone) -> Result<Record, Reject> {
 }
 
 pub(crate) fn decode_item(value: &[u8], _zone: Zone) -> Result<Record, Reject> {
-    let envelope: Envelope<'_, ItemRow> = parse(Topic::OrderItems, value)?;
+    let envelope: Envelope<'_, ItemRow> = parse_known(Topic::OrderItems, value)?;
     let Some(item) = row(Topic::OrderItems, &envelope)? else {
         return Ok(record(&envelope, Event::Ignored, 0, None));
     };
@@ -268,7 +285,7 @@ pub(crate) fn decode_item(value: &[u8], _zone: Zone) -> Result<Record, Reject> {
 }
 
 pub(crate) fn decode_refund(value: &[u8], zone: Zone) -> Result<Record, Reject> {
-    let envelope: Envelope<'_, RefundRow> = parse(Topic::Refunds, value)?;
+    let envelope: Envelope<'_, RefundRow> = parse_known(Topic::Refunds, value)?;
     let Some(refund) = row(Topic::Refunds, &envelope)? else {
         return Ok(record(&envelope, Event::Ignored, 0, None));
     };
@@ -310,14 +327,15 @@ fn snapshot_flag<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::
 }
 
 impl Decimal {
-    /// `"12.5"`, `"-0.05"`, `"12"`. More than two decimals are refused unless they are zeros.
+    /// `"12.5"`, `"-0.05"`, `"12"`. More than two decimals are refused unless they are zeros; so are more than 13 digits
+    /// before the point, so that thousands of the largest amounts can still be summed in 64 bits.
     pub fn parse(text: &str) -> Option<Decimal> {
         let (negative, digits) = match text.strip_prefix('-') {
             Some(rest) => (true, rest),
             None => (false, text),
         };
-        let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
-        if whole.is_empty() || !whole.bytes().chain(fraction.bytes()).all(|b| b.is_ascii_digit()) {
+        let (whole, fraction) = digits.split_once('.').unwrap_or((digits, "0"));
+        if whole.is_empty() || whole.len() > 13 || fraction.is_empty() || !whole.bytes().chain(fraction.bytes()).all(|b| b.is_ascii_digit()) {
             return None;
         }
         let (cents, rest) = fraction.split_at(fraction.len().min(2));
@@ -358,13 +376,18 @@ impl<'de> Deserialize<'de> for Instant {
             fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
                 f.write_str("milliseconds of a DATETIME, or a TIMESTAMP in UTC")
             }
-            fn visit_i64<E>(self, value: i64) -> Result<Instant, E> {
-                Ok(Instant::WallMs(wall_ms(value)))
+            fn visit_i64<E: de::Error>(self, value: i64) -> Result<Instant, E> {
+                wall_ms(value)
+                    .map(Instant::WallMs)
+                    .ok_or_else(|| E::invalid_value(de::Unexpected::Signed(value), &self))
             }
             fn visit_u64<E: de::Error>(self, value: u64) -> Result<Instant, E> {
-                i64::try_from(value)
-                    .map(|v| Instant::WallMs(wall_ms(v)))
-                    .map_err(|_| E::invalid_value(de::Unexpected::Unsigned(value), &self))
+                let signed = i64::try_from(value).map_err(|_| E::invalid_value(de::Unexpected::Unsigned(value), &self))?;
+                self.visit_i64(signed)
+            }
+            fn visit_f64<E: de::Error>(self, value: f64) -> Result<Instant, E> {
+                let Int(whole) = Int::<i64>::deserialize(de::value::F64Deserializer::new(value))?;
+                self.visit_i64(whole)
             }
             fn visit_str<E: de::Error>(self, text: &str) -> Result<Instant, E> {
                 parse_utc(text)
@@ -377,12 +400,17 @@ impl<'de> Deserialize<'de> for Instant {
 }
 
 /// DATETIME up to (3) comes in ms, above in µs; business times lie between 1971 and 5138 in ms.
-fn wall_ms(value: i64) -> i64 {
-    const MS_MAX: i64 = 100_000_000_000_000;
-    if value.abs() >= MS_MAX { value.div_euclid(1000) } else { value }
+/// Years 1 to 9999, as a DATETIME has them.
+pub(crate) fn wall_ms(value: i64) -> Option<i64> {
+    const MS_MAX: u64 = 100_000_000_000_000;
+    const US: std::ops::RangeInclusive<i64> = -62_135_596_800_000_000..=253_402_300_799_999_999;
+    if !US.contains(&value) {
+        return None;
+    }
+    Some(if value.unsigned_abs() >= MS_MAX { value.div_euclid(1000) } else { value })
 }
 
-/// `2026-11-01T00:00:00.123Z`, with up to six decimals of the second.
+/// `2026-11-01T00:00:00.123Z`, with up to nine decimals of the second; those after the third are cut.
 pub fn parse_utc(text: &str) -> Option<EventTime> {
     let b = text.as_bytes();
     let number = |from: usize, to: usize| -> Option<i64> {
@@ -392,7 +420,7 @@ pub fn parse_utc(text: &str) -> Option<EventTime> {
         }
         Some(n)
     };
-    let separators = b.get(4) == Some(&b'-') && b.get(7) == Some(&b'-') && matches!(b.get(10), Some(b'T' | b' '))
+    let separators = b.get(4) == Some(&b'-') && b.get(7) == Some(&b'-') && b.get(10) == Some(&b'T')
         && b.get(13) == Some(&b':') && b.get(16) == Some(&b':');
     if !separators {
         return None;
@@ -402,6 +430,9 @@ pub fn parse_utc(text: &str) -> Option<EventTime> {
     let (fraction, rest) = match b.get(19) {
         Some(b'.') => {
             let digits = b[20..].iter().take_while(|c| c.is_ascii_digit()).count();
+            if !(1..=9).contains(&digits) {
+                return None;
+            }
             let ms = number(20, 20 + digits.min(3))? * [0, 100, 10, 1][digits.min(3)];
             (ms, &b[20 + digits..])
         }

@@ -4,6 +4,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 
+use crate::strict::{Object, int, optional_int};
+
 /// The value of a record of topic `dead-letter`.
 ///
 /// Its identity is `(topic, partition, offset)`, by which a repetition is dropped; where there is no offset,
@@ -12,14 +14,15 @@ use serde::{Deserialize, Serialize};
 pub struct DeadLetter {
     /// Where it was read; the collector, which has no log position yet, writes `clicks` and no offset, the importer `import`.
     pub topic: String,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "optional_int")]
     pub partition: Option<u32>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "optional_int")]
     pub offset: Option<u64>,
     /// `malformed`, `future`, `late`.
     pub code: String,
     pub reason: String,
     /// When it was refused, epoch ms.
+    #[serde(deserialize_with = "int")]
     pub at: i64,
     /// The original key and value, base64. The importer's key is `<sha256 of the input>:<first byte of the line>`.
     pub key: String,
@@ -43,8 +46,8 @@ impl DeadLetter {
     /// Reads what [`DeadLetter::encode`] wrote.
     pub fn decode(value: &[u8]) -> Result<DeadLetter, MalformedDeadLetter> {
         let malformed = |cause: String| MalformedDeadLetter { cause };
-        let letter: DeadLetter =
-            sonic_rs::from_slice(value).map_err(|error| malformed(crate::event::cause_of(&error)))?;
+        let Object(letter) =
+            sonic_rs::from_slice::<Object<DeadLetter>>(value).map_err(|error| malformed(crate::event::cause_of(&error)))?;
         for text in [&letter.key, &letter.value] {
             DeadLetter::decode_bytes(text).map_err(|error| malformed(error.to_string()))?;
         }

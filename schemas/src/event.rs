@@ -1,6 +1,7 @@
 //! A record as the jobs see it: decoded once, small, without text.
 
 use crate::identity::Identity;
+use crate::strict::{Object, int, named};
 use crate::zone::Zone;
 use crate::{CategoryId, CommunityId, EventTime, Money, OrderId, SkuId, Topic, UserId};
 
@@ -93,7 +94,7 @@ impl ActorId {
     }
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ClickType {
     View,
@@ -104,6 +105,16 @@ pub enum ClickType {
     Share,
     Login,
 }
+
+named!(ClickType {
+    "view" => ClickType::View,
+    "cart" => ClickType::Cart,
+    "order" => ClickType::Order,
+    "pay" => ClickType::Pay,
+    "search" => ClickType::Search,
+    "share" => ClickType::Share,
+    "login" => ClickType::Login,
+});
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Click {
@@ -117,6 +128,7 @@ pub struct Click {
 /// Adding a user to a day's set twice is adding it once, so a repetition changes nothing.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct BuyersPart {
+    #[serde(deserialize_with = "int")]
     pub shard: u32,
     /// No paid order of this shard will come with an earlier event time and still be in time.
     pub closed_before: EventTime,
@@ -166,7 +178,7 @@ pub fn decode(topic: Topic, value: &[u8], zone: Zone) -> Result<Record, Reject> 
 }
 
 fn decode_buyers(value: &[u8]) -> Result<Record, Reject> {
-    let part: BuyersPart = sonic_rs::from_slice(value).map_err(|error| Reject::Malformed {
+    let Object(part) = sonic_rs::from_slice::<Object<BuyersPart>>(value).map_err(|error| Reject::Malformed {
         topic: Topic::Buyers.name(),
         cause: cause_of(&error),
     })?;

@@ -8,8 +8,13 @@ pub mod dead_letter;
 pub mod event;
 pub mod identity;
 pub mod ids;
+pub mod json;
 pub mod metric;
 pub mod partition;
+pub mod shop;
+mod strict;
+mod plain;
+mod scan;
 pub mod topic;
 pub mod zone;
 

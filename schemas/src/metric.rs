@@ -3,10 +3,11 @@
 use serde::{Deserialize, Serialize};
 
 use crate::Topic;
+use crate::strict::{Int, Object, int, named};
 use crate::zone::DAY_MS;
 
 /// A metric as one job writes it. The doc of each variant names its columns.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Metric {
     /// By minute: `community_id, gmv (fen), orders`.
@@ -40,6 +41,24 @@ pub enum Metric {
     /// By local day, the whole shop: `buyers`.
     BuyersDayTotal,
 }
+
+named!(Metric {
+    "gmv_min" => Metric::GmvMin,
+    "gmv_day" => Metric::GmvDay,
+    "refund_min" => Metric::RefundMin,
+    "refund_day" => Metric::RefundDay,
+    "uv_min" => Metric::UvMin,
+    "uv_hour" => Metric::UvHour,
+    "uv_day" => Metric::UvDay,
+    "uv_min_total" => Metric::UvMinTotal,
+    "uv_hour_total" => Metric::UvHourTotal,
+    "uv_day_total" => Metric::UvDayTotal,
+    "top_min" => Metric::TopMin,
+    "top_day" => Metric::TopDay,
+    "top_day_community" => Metric::TopDayCommunity,
+    "top_hop_community" => Metric::TopHopCommunity,
+    "buyers_day_total" => Metric::BuyersDayTotal,
+});
 
 /// How many records a day's quantities of a shard are spread over, so that one sale rewrites a part only.
 pub const TOP_DAY_BUCKETS: i64 = 64;
@@ -119,11 +138,17 @@ impl Metric {
 
 /// Orders the writings of one shard. Epochs of a task form one line over all its generations.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(from = "(u32, u64, u32)", into = "(u32, u64, u32)")]
+#[serde(from = "(Int<u32>, Int<u64>, Int<u32>)", into = "(u32, u64, u32)")]
 pub struct Version {
     pub generation: u32,
     pub epoch: u64,
     pub sequence: u32,
+}
+
+impl From<(Int<u32>, Int<u64>, Int<u32>)> for Version {
+    fn from((Int(generation), Int(epoch), Int(sequence)): (Int<u32>, Int<u64>, Int<u32>)) -> Self {
+        Version { generation, epoch, sequence }
+    }
 }
 
 impl From<(u32, u64, u32)> for Version {
@@ -237,7 +262,7 @@ impl MetricRecord {
 
     /// Reads what [`MetricRecord::encode`] wrote.
     pub fn decode(value: &[u8]) -> Result<MetricRecord, MalformedMetric> {
-        let wire: Wire = sonic_rs::from_slice(value).map_err(|error| MalformedMetric { cause: crate::event::cause_of(&error) })?;
+        let Object(wire) = sonic_rs::from_slice::<Object<Wire>>(value).map_err(|error| MalformedMetric { cause: crate::event::cause_of(&error) })?;
         let record = MetricRecord {
             key: PartKey {
                 metric: wire.metric,
@@ -248,7 +273,7 @@ impl MetricRecord {
             version: wire.version,
             as_of: wire.as_of,
             window_end: wire.window_end,
-            columns: wire.columns,
+            columns: wire.columns.into_iter().map(|column| column.into_iter().map(|Int(n)| n).collect()).collect(),
         };
         let expected = record.key.metric.columns().len();
         let rows = record.columns.first().map_or(0, Vec::len);
@@ -275,11 +300,16 @@ pub struct MalformedMetric {
 #[derive(Deserialize)]
 struct Wire {
     metric: Metric,
+    #[serde(deserialize_with = "int")]
     window_start: i64,
+    #[serde(deserialize_with = "int")]
     window_end: i64,
+    #[serde(deserialize_with = "int")]
     dimension: i64,
+    #[serde(deserialize_with = "int")]
     shard: u32,
     version: Version,
+    #[serde(deserialize_with = "int")]
     as_of: i64,
-    columns: Vec<Vec<i64>>,
+    columns: Vec<Vec<Int<i64>>>,
 }

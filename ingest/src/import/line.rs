@@ -15,7 +15,7 @@ pub const ID_BYTES_MAX: usize = 512;
 pub const QUANTITY_MAX: i64 = i32::MAX as i64;
 
 /// The largest pay amount, fen: so much that thousands of them still fit into 64 bits when they are summed.
-pub const PAY_AMOUNT_MAX: i64 = 1_000_000_000_000_000;
+pub const PAY_AMOUNT_MAX: i64 = 999_999_999_999_999;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LineKind {
