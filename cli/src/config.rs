@@ -56,7 +56,7 @@ pub struct Jobs {
 #[serde(deny_unknown_fields)]
 pub struct Loader {
     pub interval: Span,
-    pub rows_max: usize,
+    pub rows_max: u64,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use linli_connectors::ErrorKind;
+
 /// The kinds of failure, as the exit code tells them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
@@ -43,6 +45,18 @@ impl Kind {
     }
 }
 
+impl From<ErrorKind> for Kind {
+    fn from(kind: ErrorKind) -> Kind {
+        match kind {
+            ErrorKind::Retry => Kind::Unavailable,
+            ErrorKind::Reject => Kind::Input,
+            ErrorKind::Fenced => Kind::Fenced,
+            ErrorKind::Corrupt => Kind::Corrupt,
+            ErrorKind::Config => Kind::Config,
+        }
+    }
+}
+
 #[derive(Debug)]
 pub struct Failure {
     pub kind: Kind,
@@ -71,15 +85,28 @@ impl std::error::Error for Failure {}
 
 impl From<linli_connectors::Error> for Failure {
     fn from(error: linli_connectors::Error) -> Failure {
-        use linli_connectors::ErrorKind;
-        let kind = match error.kind {
-            ErrorKind::Retry => Kind::Unavailable,
-            ErrorKind::Reject => Kind::Input,
-            ErrorKind::Fenced => Kind::Fenced,
-            ErrorKind::Corrupt => Kind::Corrupt,
-            ErrorKind::Config => Kind::Config,
-        };
-        Failure { kind, message: error.to_string(), hint: error.hint }
+        Failure { kind: error.kind.into(), message: error.to_string(), hint: error.hint }
+    }
+}
+
+impl From<linli_stream_runtime::Error> for Failure {
+    fn from(error: linli_stream_runtime::Error) -> Failure {
+        Failure { kind: error.kind().into(), hint: error.hint(), message: error.to_string() }
+    }
+}
+
+impl From<linli_dashboards::ServeError> for Failure {
+    fn from(error: linli_dashboards::ServeError) -> Failure {
+        Failure { kind: Kind::Config, hint: error.hint(), message: error.to_string() }
+    }
+}
+
+impl From<linli_simulator::Error> for Failure {
+    fn from(error: linli_simulator::Error) -> Failure {
+        match error {
+            linli_simulator::Error::Port(error) => error.into(),
+            error => Failure::new(Kind::Config, error.to_string()),
+        }
     }
 }
 

@@ -1,11 +1,13 @@
 //! `linli`: the composition root and the sole reader of configuration.
 
+mod accounting;
 mod args;
 mod commands;
 mod config;
 mod failure;
 mod output;
 mod parts;
+mod pipeline;
 
 use std::process::ExitCode;
 
