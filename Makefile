@@ -7,7 +7,7 @@ SHELL := bash
 CARGO ?= cargo
 DEMO_ARGS ?=
 
-.PHONY: help demo build release web chdb servers test test-rust test-web test-e2e lint fmt clean-cache
+.PHONY: help demo build release web chdb servers test test-rust test-web lint fmt clean-cache
 
 help: ## Show the targets
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
@@ -16,7 +16,7 @@ demo: build chdb ## Build and run everything embedded on the simulated shop
 	target/debug/linli demo $(DEMO_ARGS)
 
 build: web ## Build the program with the page in it
-	$(CARGO) build --locked -p linli
+	$(CARGO) build --locked --workspace --bin linli
 
 release: web ## Build the program optimised
 	$(CARGO) build --locked --release -p linli
@@ -32,17 +32,15 @@ chdb: ## Fetch the warehouse engine into the cache
 servers: ## Fetch the real servers that the tests run against into the cache
 	tests/stack/fetch.sh all
 
-test: servers test-web test-rust test-e2e ## Run every test, against real servers
+test: servers test-web test-rust ## Run every test, against real servers
 
-test-rust: web
+test-rust: build chdb
+	cd tests/browser && npm ci --no-audit --no-fund
 	$(CARGO) test --locked --workspace
 
 test-web: web
 	cd dashboards/web && npm run typecheck && npm test
 	cd ingest/collect/tracker && npm ci --no-audit --no-fund && npm test
-
-test-e2e: build chdb servers
-	tests/e2e.sh
 
 lint: ## Check format and lints
 	$(CARGO) fmt --all --check
