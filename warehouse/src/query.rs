@@ -63,6 +63,8 @@ queries![
     SERVER_TIME "server_time",
     SETTING "setting",
     SETTING_PUT "setting_put",
+    KNOWN_COMMUNITIES "known_communities",
+    KNOWN_SKUS "known_skus",
 ];
 
 /// The query of that name, as `linli warehouse query NAME` takes it.

@@ -9,6 +9,12 @@ use linli_connectors::tables::Tables;
 
 use crate::{Error, ErrorKind, Result};
 
+/// What is handed to the connection at a time.
+const CHUNK_BYTES: usize = 1 << 20;
+/// A healthy server takes a chunk, and ends an insert, long before.
+const SEND_WITHIN: Duration = Duration::from_secs(60);
+const END_WITHIN: Duration = Duration::from_secs(300);
+
 /// A connection to the database of the warehouse. Cheap to clone.
 #[derive(Clone)]
 pub struct Warehouse {
@@ -70,11 +76,18 @@ impl Warehouse {
             .with_setting("insert_deduplication_token", format!("{token}/{}", block.table))
             // An import may touch more months in one block than the server's guard allows.
             .with_setting("max_partitions_per_insert_block", "0")
-            .with_setting("async_insert", "0");
-        let outcome = match insert.send(block.bytes.clone()).await {
-            Ok(()) => insert.end().await,
-            Err(error) => Err(error),
-        };
+            .with_setting("async_insert", "0")
+            .with_timeouts(Some(SEND_WITHIN), Some(END_WITHIN));
+        let mut sent = Ok(());
+        for start in (0..block.bytes.len()).step_by(CHUNK_BYTES) {
+            let end = block.bytes.len().min(start + CHUNK_BYTES);
+            sent = insert.send(block.bytes.slice(start..end)).await;
+            if sent.is_err() {
+                break;
+            }
+        }
+        // The reason for a send that broke off, when the server gave one, comes with the end.
+        let outcome = insert.end().await.and(sent);
         outcome.map_err(|error| {
             let mut failure = self.failure(error);
             failure.object = format!("table \"{}\" of {}", block.table, self.object);

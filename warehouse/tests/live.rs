@@ -180,3 +180,21 @@ async fn a_flushed_store_is_noticed() {
     let after = stage.ask(LiveQuery::default()).await;
     assert_eq!((after.source, after.gmv), (Source::Warehouse, None));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_can_be_chosen_is_of_today_and_of_the_last_days() {
+    let stage = stage("live_known").await;
+    let yesterday = [
+        part(Metric::GmvDay, DAY - 86_400_000, 0, 0, 1, &[&[40], &[1], &[1], &[1]]),
+        part(Metric::TopDay, DAY - 86_400_000, 1, 0, 1, &[&[9], &[65], &[1]]),
+    ];
+    for record in yesterday {
+        stage.bench.append(record.key.metric.topic(), &[on_log(&record)]).await;
+    }
+    stage.bench.load_results().await;
+    stage.serving.put(&results()).await;
+    let known = stage.view.known().await.expect("an answer");
+    assert_eq!(known.communities.iter().map(|c| c.0).collect::<Vec<_>>(), [1, 2, 10, 40]);
+    assert_eq!(known.categories.iter().map(|c| c.0).collect::<Vec<_>>(), [1, 2, 9]);
+    assert_eq!(known.skus.iter().map(|(s, c)| (s.0, c.0)).collect::<Vec<_>>(), [(65, 9), (70, 1), (80, 2)]);
+}

@@ -2,6 +2,7 @@
 
 mod answers;
 mod facts;
+mod faults;
 mod live;
 mod migrations;
 mod results;

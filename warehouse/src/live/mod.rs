@@ -8,6 +8,7 @@ mod cache;
 mod view;
 mod warehouse;
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use linli_schemas::zone::Zone;
@@ -104,6 +105,20 @@ pub struct TopEntry {
     pub sku_id: SkuId,
     pub quantity: i64,
 }
+
+/// What can be chosen on the page.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Known {
+    /// With a paid order or a visitor today or in the last [`KNOWN_DAYS`] days, in order.
+    pub communities: Vec<CommunityId>,
+    /// Of the SKUs, in order.
+    pub categories: Vec<CategoryId>,
+    /// Sold today or in the last [`KNOWN_DAYS`] days, with their category (0: none).
+    pub skus: BTreeMap<SkuId, CategoryId>,
+}
+
+/// How far back [`Known`] looks.
+pub const KNOWN_DAYS: i64 = 7;
 
 /// Who answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,6 +1,6 @@
 //! Summing the parts of the shards into a snapshot.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use linli_connectors::clock::SharedClock;
 use linli_connectors::serving::{Incarnation, SharedServing};
@@ -10,7 +10,7 @@ use linli_schemas::{CategoryId, CommunityId, EventTime, Money, SkuId};
 use tokio::sync::Mutex;
 
 use super::cache::{Part, Parts, shards};
-use super::{LiveOptions, LiveQuery, LiveSnapshot, MinutePoint, Source, TopEntry, TopScope, TopWindow, warehouse};
+use super::{Known, LiveOptions, LiveQuery, LiveSnapshot, MinutePoint, Source, TopEntry, TopScope, TopWindow, warehouse};
 use crate::{Result, Warehouse};
 
 /// How many of the newest minutes are asked for at every refresh: the open one, and those that out-of-order records reach.
@@ -90,6 +90,29 @@ impl LiveView {
             top_end,
             source: Source::Serving,
         })
+    }
+
+    /// What can be chosen: of the warehouse's last days and of today in the serving store. Asked for now and then.
+    pub async fn known(&self) -> Result<Known> {
+        let clock_now = self.clock.now_ms();
+        let (day_start, day_end) = self.options.zone.day_of(EventTime(clock_now));
+        let mut known = warehouse::known(&self.warehouse, &self.options, day_start).await?;
+        let mut state = self.state.lock().await;
+        self.refresh(&mut state, clock_now, EventTime(clock_now), day_start).await?;
+        self.refresh_list(&mut state, clock_now, &LiveQuery::default(), day_start, day_start, day_end).await?;
+        let mut communities: BTreeSet<CommunityId> = known.communities.iter().copied().collect();
+        for metric in [Metric::GmvDay, Metric::UvDay] {
+            communities.extend(self.day(&state, metric, day_start).flat_map(|part| &part.columns[0]).map(|id| CommunityId(*id)));
+        }
+        known.communities = communities.into_iter().collect();
+        let (_, keys) = self.list_keys(&LiveQuery::default(), day_start, day_start, day_end);
+        for part in keys.iter().filter_map(|key| state.parts.get(key)) {
+            let sold = part.columns[1].iter().zip(&part.columns[0]);
+            known.skus.extend(sold.map(|(sku, category)| (SkuId(*sku), CategoryId(*category))));
+        }
+        let categories: BTreeSet<CategoryId> = known.skus.values().copied().filter(|id| id.0 != 0).collect();
+        known.categories = categories.into_iter().collect();
+        Ok(known)
     }
 
     async fn refresh(&self, state: &mut State, clock_now: i64, now: EventTime, day_start: EventTime) -> Result<()> {

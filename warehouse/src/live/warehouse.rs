@@ -1,9 +1,9 @@
 //! The same snapshot from the warehouse: for days that the serving store does not hold.
 
-use linli_schemas::zone::{HOUR_MS, MINUTE_MS};
-use linli_schemas::{EventTime, Money, SkuId};
+use linli_schemas::zone::{DAY_MS, HOUR_MS, MINUTE_MS};
+use linli_schemas::{CategoryId, CommunityId, EventTime, Money, SkuId};
 
-use super::{LiveOptions, LiveQuery, LiveSnapshot, MinutePoint, Source, TopEntry, TopScope, TopWindow};
+use super::{KNOWN_DAYS, Known, LiveOptions, LiveQuery, LiveSnapshot, MinutePoint, Source, TopEntry, TopScope, TopWindow};
 use crate::query::{self, SkuQuantity};
 use crate::{Result, Warehouse};
 
@@ -50,11 +50,11 @@ pub(super) async fn snapshot(
     let uv_query = if asked.community.is_some() { query::LIVE_UV } else { query::LIVE_UV_TOTAL };
     let uv: query::Total = query::one(warehouse, uv_query, of_day(uv_query)).await?;
     let buyers = match asked.community {
-        Some(_) => known(counts.buyers, counts.communities),
+        Some(_) => sum_of(counts.buyers, counts.communities),
         None => {
             let total: query::Total =
                 query::one(warehouse, query::LIVE_BUYERS_TOTAL, of_day(query::LIVE_BUYERS_TOTAL)).await?;
-            known(total.total, total.parts)
+            sum_of(total.total, total.parts)
         }
     };
     let as_of: query::AsOf = query::one(warehouse, query::AS_OF, of_day(query::AS_OF)).await?;
@@ -73,11 +73,11 @@ pub(super) async fn snapshot(
         day_start,
         day_end,
         as_of,
-        gmv: known(counts.gmv, counts.communities).map(Money),
-        refund_amount: known(refunds.refund_amount, refunds.communities).map(Money),
-        orders: known(counts.orders, counts.communities),
+        gmv: sum_of(counts.gmv, counts.communities).map(Money),
+        refund_amount: sum_of(refunds.refund_amount, refunds.communities).map(Money),
+        orders: sum_of(counts.orders, counts.communities),
         buyers,
-        uv: known(uv.total, uv.parts),
+        uv: sum_of(uv.total, uv.parts),
         online: None,
         by_minute: by_minute
             .into_iter()
@@ -87,6 +87,29 @@ pub(super) async fn snapshot(
         top_start,
         top_end,
         source: Source::Warehouse,
+    })
+}
+
+/// Communities and SKUs of the last days; the categories are left to the caller.
+pub(super) async fn known(warehouse: &Warehouse, options: &LiveOptions, day_start: EventTime) -> Result<Known> {
+    #[derive(clickhouse::Row, serde::Deserialize)]
+    struct Community {
+        community_id: i64,
+    }
+    #[derive(clickhouse::Row, serde::Deserialize)]
+    struct Sku {
+        sku_id: i64,
+        category_id: i64,
+    }
+    let since = day_start.0 - KNOWN_DAYS * DAY_MS;
+    let of = |named: query::Named| warehouse.query_within(named.sql, options.query_limit).param("day_ms", since);
+    let communities: Vec<Community> =
+        query::all(warehouse, query::KNOWN_COMMUNITIES, of(query::KNOWN_COMMUNITIES)).await?;
+    let skus: Vec<Sku> = query::all(warehouse, query::KNOWN_SKUS, of(query::KNOWN_SKUS)).await?;
+    Ok(Known {
+        communities: communities.into_iter().map(|row| CommunityId(row.community_id)).collect(),
+        categories: Vec::new(),
+        skus: skus.into_iter().map(|row| (SkuId(row.sku_id), CategoryId(row.category_id))).collect(),
     })
 }
 
@@ -125,6 +148,6 @@ async fn top(
 }
 
 /// A sum of no rows is unknown, not zero.
-fn known(sum: i64, rows: u64) -> Option<i64> {
+fn sum_of(sum: i64, rows: u64) -> Option<i64> {
     (rows > 0).then_some(sum)
 }

@@ -191,8 +191,7 @@ impl<S: Sink> Run<S> {
             partition: partition_of(record.key, self.options.partitions),
             timestamp_ms: record.timestamp_ms,
             key: Bytes::copy_from_slice(record.key),
-            // A letter of strings and numbers has a JSON form.
-            value: Some(serde_json::to_vec(&letter).unwrap_or_default().into()),
+            value: Some(letter.encode().into()),
         });
     }
 

@@ -35,6 +35,8 @@ pub async fn empty_database(name: &str) -> Warehouse {
 pub struct Bench {
     pub warehouse: Warehouse,
     pub log: SharedLog,
+    /// The same log, to make handles that fail.
+    pub memory: MemoryLog,
     pub blobs: SharedBlobs,
     pub zone: Zone,
 }
@@ -43,14 +45,15 @@ impl Bench {
     pub async fn new(name: &str) -> Bench {
         let warehouse = empty_database(name).await;
         migrate(&warehouse).await.expect("migrations apply");
-        let log: SharedLog = Arc::new(MemoryLog::new(log::OpenOptions::default()));
+        let memory = MemoryLog::new(log::OpenOptions::default());
+        let log: SharedLog = Arc::new(memory.clone());
         let topics: Vec<TopicSpec> = Topic::ALL
             .iter()
             .map(|topic| TopicSpec { name: topic.name().to_owned(), partitions: PARTITIONS, compacted: topic.compacted() })
             .collect();
         log.create_topics(&topics).await.expect("topics");
         let blobs = blobs::open("memory://", blobs::OpenOptions::default()).await.expect("a blob store");
-        Bench { warehouse, log, blobs, zone: Zone::SHANGHAI }
+        Bench { warehouse, log, memory, blobs, zone: Zone::SHANGHAI }
     }
 
     pub fn endpoints(&self) -> Endpoints {
