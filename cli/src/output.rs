@@ -18,10 +18,6 @@ impl Output {
         Output { json }
     }
 
-    pub fn is_json(&self) -> bool {
-        self.json
-    }
-
     /// A result: one JSON object, or text made of it for people.
     pub fn result<T: Serialize>(&self, value: &T, text: impl FnOnce(&T) -> String) {
         let line = if self.json {

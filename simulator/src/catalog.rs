@@ -10,6 +10,9 @@ const CATEGORIES: &str = include_str!("words/categories.csv");
 const PRODUCTS: &str = include_str!("words/products.csv");
 
 const FIRST_SKU: i64 = 10_001;
+const FIRST_PRODUCT: i64 = 1_001;
+/// SKUs of a product.
+pub const SPECS: usize = 2;
 /// Pieces of goods in an order placed, on average: expected demand rests on it.
 const PIECES_PER_ORDER: f64 = 3.5;
 /// Popularity falls by this power of the rank.
@@ -33,6 +36,7 @@ pub struct Category {
 #[derive(Clone, Debug)]
 pub struct Sku {
     pub sku_id: i64,
+    pub product_id: i64,
     pub category_id: i64,
     pub supplier_id: i64,
     pub brand_id: Option<i64>,
@@ -72,7 +76,7 @@ struct Product {
     zh: &'static str,
     en: &'static str,
     shelf_days: i64,
-    specs: [(&'static str, i64); 2],
+    specs: [(&'static str, i64); SPECS],
 }
 
 impl Catalog {
@@ -90,8 +94,8 @@ impl Catalog {
             let daily = f64::from(options.orders_per_day) * PIECES_PER_ORDER * weight / total;
             // days of demand that stay on the shelf as the least
             let least = if sku.shelf_days <= FRESH_DAYS { 0.12 } else { 0.8 };
-            for w in 0..WAREHOUSES {
-                sku.expected[w] = daily * shares[w];
+            for (w, share) in shares.iter().enumerate() {
+                sku.expected[w] = daily * share;
                 sku.min_stock[w] = (sku.expected[w] * least).ceil().max(2.0) as i64;
             }
         }
@@ -172,12 +176,12 @@ fn sku(
     categories: &[Category],
     brands: &[Brand],
 ) -> Sku {
-    let product = &products[index / 2 % products.len()];
-    let (spec, list_price) = product.specs[index % 2];
+    let product = &products[index / SPECS % products.len()];
+    let (spec, list_price) = product.specs[index % SPECS];
     // beyond the list, the same goods come from further brands
-    let edition = index / (2 * products.len());
+    let edition = index / (SPECS * products.len());
     let category = &categories[product.category];
-    let mut rng = Rng::of(&[seed, 10, (index / 2) as u64]);
+    let mut rng = Rng::of(&[seed, 10, (index / SPECS) as u64]);
     let branded = category.category_id > UNBRANDED || edition > 0;
     let fitting: Vec<&Brand> =
         brands.iter().filter(|b| b.category.is_empty() || b.category == category.code).collect();
@@ -187,10 +191,11 @@ fn sku(
     let suppliers = match product.category {
         11 => 22,
         12 => 23,
-        category => category * 2 + index / 2 % 2,
+        category => category * 2 + index / SPECS % 2,
     };
     Sku {
         sku_id: FIRST_SKU + index as i64,
+        product_id: FIRST_PRODUCT + (index / SPECS) as i64,
         category_id: category.category_id,
         supplier_id: 501 + suppliers as i64,
         brand_id: brand.map(|b| b.brand_id),
@@ -218,7 +223,7 @@ fn weights(seed: u64, skus: &[Sku], categories: &[Category]) -> Vec<f64> {
         .map(|(i, (sku, rank))| {
             let category = categories[(sku.category_id - 1) as usize].weight;
             let dear = (1500.0 / sku.price as f64).powf(0.4);
-            let second = if i % 2 == 1 { 0.55 } else { 1.0 };
+            let second = if i % SPECS > 0 { 0.55 } else { 1.0 };
             category * dear * second / ((rank + 1) as f64).powf(ZIPF)
         })
         .collect()

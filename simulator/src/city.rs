@@ -109,7 +109,7 @@ impl City {
             (0..options.communities).map(|i| community(options.seed, i, &mut rng)).collect();
         let demand = cumulative(communities.iter().map(|c| c.households as f64));
         for user in 1..=options.users {
-            let home = Rng::of(&[options.seed, 2, u64::from(user)]).by_weight(&demand);
+            let home = home_of(options.seed, user, &demand);
             communities[home].residents.push(user);
         }
         // a community without residents would have nobody to order
@@ -160,17 +160,14 @@ fn degrees(value: f64) -> f64 {
 }
 
 fn leaders(options: &ShopOptions) -> Vec<Leader> {
-    let (surnames, given) = (words("surname"), words("given"));
-    let pairs = surnames.len() * given.len();
     (0..options.communities)
         .map(|i| {
             let mut rng = Rng::of(&[options.seed, 5, u64::from(i)]);
-            let pair = (i as usize * 131 + (mix(&[options.seed, 6]) % pairs as u64) as usize) % pairs;
-            let (surname, name) = (surnames[pair % surnames.len()], given[pair / surnames.len()]);
+            let (name, name_en) = person(u64::from(i) * 131 + mix(&[options.seed, 6]) % 1_000);
             Leader {
                 leader_id: FIRST_LEADER + i64::from(i),
-                name: format!("{}{}", surname.0, name.0).into(),
-                name_en: format!("{} {}", name.1, surname.1).into(),
+                name: name.into(),
+                name_en: name_en.into(),
                 phone: phone(&mut rng),
                 pace: 0.5 + 1.4 * rng.unit().powf(1.6),
             }
@@ -181,6 +178,24 @@ fn leaders(options: &ShopOptions) -> Vec<Leader> {
 /// A number that no one has: the prefix 100 is not given out.
 pub(crate) fn phone(rng: &mut Rng) -> Arc<str> {
     format!("100{:08}", rng.below(100_000_000)).into()
+}
+
+/// The telephone of a user.
+pub(crate) fn phone_of(seed: u64, user: u32) -> Arc<str> {
+    phone(&mut Rng::of(&[seed, 71, u64::from(user)]))
+}
+
+/// The index of the community in which a user lives.
+pub(crate) fn home_of(seed: u64, user: u32, demand: &[f64]) -> usize {
+    Rng::of(&[seed, 2, u64::from(user)]).by_weight(demand)
+}
+
+/// The (Chinese, English) name of number `n`: every pair of words once before any comes again.
+pub(crate) fn person(n: u64) -> (String, String) {
+    let (surnames, given) = (words("surname"), words("given"));
+    let pair = n as usize % (surnames.len() * given.len());
+    let (surname, name) = (surnames[pair % surnames.len()], given[pair / surnames.len()]);
+    (format!("{}{}", surname.0, name.0), format!("{} {}", name.1, surname.1))
 }
 
 fn suppliers(seed: u64) -> Vec<Supplier> {

@@ -17,9 +17,9 @@ const WEEKDAY: [Peak; 3] = [peak(10.0, 1.3, 0.85), peak(12.5, 0.7, 0.75), peak(2
 /// Later out of bed, shopping through the afternoon, an evening less sharp.
 const WEEKEND: [Peak; 3] = [peak(10.8, 1.8, 1.15), peak(15.0, 2.2, 0.65), peak(20.0, 2.0, 1.35)];
 /// What is bought at dead of night, against a peak.
-const NIGHT: f64 = 0.05;
+const NIGHT: f64 = 0.12;
 /// Few are awake between two and six.
-const SMALL_HOURS: (f64, f64, f64) = (4.0, 1.8, 0.85);
+const SMALL_HOURS: (f64, f64, f64) = (4.0, 1.8, 0.4);
 
 /// Monday first; the mean is 1.
 const WEEK: [f64; 7] = [0.91, 0.92, 0.93, 0.95, 1.05, 1.17, 1.07];

@@ -116,6 +116,7 @@ impl Records {
             Value::Instant(at) => number(self.zone.to_wall_ms(*at), out),
             Value::Day(day) => number(i64::from(*day), out),
             Value::Word(word) => text(word, out),
+            Value::Text(_) if kind == Type::PersonalJson => out.extend_from_slice(b"null"),
             Value::Text(personal) if kind == Type::Personal => text(&masked(personal), out),
             Value::Text(other) => text(other, out),
         }
@@ -272,9 +273,10 @@ pub(crate) fn decimal(n: i64, digits: u32) -> String {
     format!("{sign}{}.{:0width$}", n.unsigned_abs() / unit, n.unsigned_abs() % unit, width = digits as usize)
 }
 
-/// The first three and the last four characters of a telephone number.
+/// The first three and the last four characters of a telephone number, the first of a name.
 fn masked(personal: &str) -> String {
     let characters: Vec<char> = personal.chars().collect();
     let n = characters.len();
-    characters.iter().enumerate().map(|(i, c)| if i < 3 || i + 4 >= n { *c } else { '*' }).collect()
+    let (head, tail) = if n > 7 { (3, 4) } else { (1, 0) };
+    characters.iter().enumerate().map(|(i, c)| if i < head || i + tail >= n { *c } else { '*' }).collect()
 }

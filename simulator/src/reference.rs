@@ -4,26 +4,30 @@ use std::sync::Arc;
 
 use linli_schemas::EventTime;
 
-use crate::city::WAREHOUSES;
+use crate::catalog::SPECS;
+use crate::city::{self, WAREHOUSES};
 use crate::ledger::Ledger;
-use crate::orders::COUPONS;
+use crate::orders::{COUPONS, HOUR};
+use crate::rng::Rng;
 use crate::table::{Row, Value};
 use crate::{RowChange, Table, World};
 
 /// Rows in a transaction.
 const CHUNK: usize = 50;
-const COORDINATES: &str = "GCJ-02";
+const COORDINATES: &str = "GCJ02";
 const CITY: (&str, &str) = ("邻江市", "Linjiang");
 
 /// The tables that are filled, in an order in which no row names one that is not there yet.
-const TABLES: [Table; 9] = [
+const TABLES: [Table; 11] = [
     Table::Categories,
     Table::Brands,
     Table::Suppliers,
     Table::Warehouses,
     Table::Leaders,
     Table::Communities,
+    Table::Products,
     Table::Skus,
+    Table::Users,
     Table::Coupons,
     Table::Stock,
 ];
@@ -36,7 +40,9 @@ fn rows_of(world: &World, table: Table) -> usize {
         Table::Warehouses => WAREHOUSES,
         Table::Leaders => world.city.leaders.len(),
         Table::Communities => world.city.communities.len(),
+        Table::Products => world.catalog.skus.len().div_ceil(SPECS),
         Table::Skus => world.catalog.skus.len(),
+        Table::Users => world.options.users as usize,
         Table::Coupons => COUPONS.len(),
         Table::Stock => world.catalog.skus.len() * WAREHOUSES,
         _ => 0,
@@ -71,7 +77,13 @@ fn row(world: &World, ledger: &Ledger, table: Table, i: usize, at: i64) -> Row {
     match table {
         Table::Categories => {
             let c = &world.catalog.categories[i];
-            vec![Value::Int(c.category_id), Value::Word(c.code), Value::Word(c.name), Value::Word(c.name_en)]
+            vec![
+                Value::Int(c.category_id),
+                Value::Word(c.code),
+                Value::Word(c.name),
+                Value::Word(c.name_en),
+                Value::Null,
+            ]
         }
         Table::Brands => {
             let b = &world.catalog.brands[i];
@@ -98,10 +110,13 @@ fn row(world: &World, ledger: &Ledger, table: Table, i: usize, at: i64) -> Row {
             vec![Value::Int(l.leader_id), Value::Int(community), text(&l.name), text(&l.name_en), text(&l.phone)]
         }
         Table::Communities => community(world, i),
+        Table::Products => product(world, i, at),
+        Table::Users => user(world, i as u32 + 1, at),
         Table::Skus => {
             let s = &world.catalog.skus[i];
             vec![
                 Value::Int(s.sku_id),
+                Value::Int(s.product_id),
                 Value::Int(s.category_id),
                 s.brand_id.map_or(Value::Null, Value::Int),
                 Value::Int(s.supplier_id),
@@ -127,6 +142,38 @@ fn row(world: &World, ledger: &Ledger, table: Table, i: usize, at: i64) -> Row {
         }
         _ => ledger.row(world, i % WAREHOUSES, i / WAREHOUSES),
     }
+}
+
+fn product(world: &World, i: usize, at: i64) -> Row {
+    let s = &world.catalog.skus[i * SPECS];
+    let bare = |title: &str| Value::Text(title.strip_suffix(&*s.spec).unwrap_or(title).trim_end().into());
+    vec![
+        Value::Int(s.product_id),
+        Value::Int(s.category_id),
+        s.brand_id.map_or(Value::Null, Value::Int),
+        bare(&s.title),
+        bare(&s.title_en),
+        Value::Instant(EventTime(at)),
+    ]
+}
+
+/// A user who had joined before the shop's databases came into being.
+fn user(world: &World, user: u32, at: i64) -> Row {
+    let seed = world.options.seed;
+    let mut rng = Rng::of(&[seed, 73, u64::from(user)]);
+    let home = city::home_of(seed, user, &world.city.demand);
+    let joined = at - (rng.unit() * 700.0 * 24.0 * HOUR as f64) as i64;
+    let level = [0, 0, 0, 0, 1, 1, 1, 2, 2, 3][rng.below(10) as usize];
+    vec![
+        Value::Int(i64::from(user)),
+        Value::Int(world.city.communities[home].community_id),
+        Value::Text(city::person(rng.next() >> 8).0.into()),
+        Value::Text(city::phone_of(seed, user)),
+        Value::Int(level),
+        Value::Int(level * 500 + rng.below(480) as i64),
+        Value::Instant(EventTime(joined)),
+        Value::Instant(EventTime(at)),
+    ]
 }
 
 fn community(world: &World, i: usize) -> Row {

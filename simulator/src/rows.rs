@@ -81,7 +81,7 @@ impl Plan {
         let mut rng = texts(world, order);
         let address = format!("{{\"自提点\":{},\"楼栋\":{}}}", 1 + rng.below(3), 1 + rng.below(40));
         let note = if rng.chance(0.12) { Value::Word(NOTES[rng.below(6) as usize]) } else { Value::Null };
-        let phone = city::phone(&mut Rng::of(&[world.options.seed, 71, u64::from(order.user)]));
+        let phone = city::phone_of(world.options.seed, order.user);
         Some(vec![
             order_id,
             Value::Int(i64::from(order.user)),
@@ -122,6 +122,8 @@ impl Plan {
             Value::Fen(item.price),
             Value::Fen(item.qty * item.price),
             Value::Text(goods.title.clone()),
+            // goods are sold by the piece
+            Value::Null,
             Value::Int(i64::from(refunded)),
         ])
     }

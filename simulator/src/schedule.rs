@@ -187,5 +187,5 @@ impl Schedule {
 
 /// Now and then a buyer gets a coupon for the next time, which stays unused.
 pub fn thanked(order: &Order) -> i64 {
-    if order.paid != NEVER && order.order_id % 11 == 0 { order.paid + SECOND } else { NEVER }
+    if order.paid != NEVER && order.order_id.is_multiple_of(11) { order.paid + SECOND } else { NEVER }
 }

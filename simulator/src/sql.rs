@@ -1,16 +1,13 @@
 //! The same changes as committed SQL transactions on a real MySQL, whose binlog then tells them.
 
+use linli_schemas::shop::{self, Shards};
 use linli_schemas::zone::Zone;
 use mysql_async::prelude::Queryable;
 use mysql_async::{Conn, Opts, Params, TxOpts};
 
 use crate::records::{decimal, physical};
-use crate::rows::TABLES;
-use crate::table::{Type, Value};
-use crate::{Body, Change, Column, Error, Result, RowChange, Table};
-
-/// Databases that the shop is split over.
-const SERVERS: u8 = 2;
+use crate::table::Value;
+use crate::{Body, Change, Error, Result, RowChange};
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Applied {
@@ -46,8 +43,9 @@ pub async fn apply_sql(dsn: &str, zone: Zone, changes: impl IntoIterator<Item = 
 /// Makes the databases and the tables that are missing.
 pub async fn create_tables(dsn: &str) -> Result<()> {
     let mut conn = connect(dsn).await?;
-    for statement in schema() {
-        conn.query_drop(statement.as_str()).await.map_err(|source| at("shop", &statement, source))?;
+    for statement in shop::statements(&Shards::default()) {
+        let sql = statement.sql.as_str();
+        conn.query_drop(sql).await.map_err(|source| at("shop", sql, source))?;
     }
     conn.disconnect().await.map_err(|source| at(dsn, "disconnect", source))
 }
@@ -66,7 +64,7 @@ fn at(database: &str, action: &str, source: mysql_async::Error) -> Error {
 fn statement(database: &str, row: &RowChange, zone: Zone) -> Option<(String, Vec<mysql_async::Value>)> {
     let columns = row.table.columns();
     let table = physical(row);
-    let bound = |i: usize| value(columns[i].kind, &row.after[i], zone);
+    let bound = |i: usize| value(&row.after[i], zone);
     let Some(before) = &row.before else {
         let names: Vec<&str> = columns.iter().map(|c| c.name).collect();
         let marks = vec!["?"; columns.len()].join(", ");
@@ -85,7 +83,7 @@ fn statement(database: &str, row: &RowChange, zone: Zone) -> Option<(String, Vec
     Some((sql, changed.into_iter().chain(keys).map(bound).collect()))
 }
 
-fn value(kind: Type, value: &Value, zone: Zone) -> mysql_async::Value {
+fn value(value: &Value, zone: Zone) -> mysql_async::Value {
     match value {
         Value::Null => mysql_async::Value::NULL,
         Value::Int(n) => (*n).into(),
@@ -95,10 +93,7 @@ fn value(kind: Type, value: &Value, zone: Zone) -> mysql_async::Value {
         Value::Day(day) => crate::shop::date(*day).to_string().into(),
         Value::Instant(at) => wall(zone.to_wall_ms(*at)).into(),
         Value::Word(word) => (*word).into(),
-        Value::Text(text) => {
-            debug_assert!(matches!(kind, Type::Text | Type::Json | Type::Personal));
-            text.to_string().into()
-        }
+        Value::Text(text) => text.to_string().into(),
     }
 }
 
@@ -106,61 +101,4 @@ fn value(kind: Type, value: &Value, zone: Zone) -> mysql_async::Value {
 fn wall(ms: i64) -> String {
     let at = chrono::DateTime::from_timestamp_millis(ms).unwrap_or_default();
     at.format("%Y-%m-%d %H:%M:%S%.3f").to_string()
-}
-
-/// The statements that make the shop's databases and tables.
-pub fn schema() -> Vec<String> {
-    let mut statements: Vec<String> = (0..SERVERS)
-        .map(|server| format!("create database if not exists shop_{server} character set utf8mb4"))
-        .collect();
-    for table in Table::ALL {
-        match table {
-            Table::Orders | Table::OrderItems => {
-                for shard in 0..TABLES {
-                    let server = shard / (TABLES / u64::from(SERVERS));
-                    statements.push(create(table, &format!("shop_{server}.{}_{shard}", table.name())));
-                }
-            }
-            Table::Payments | Table::Deliveries | Table::Refunds | Table::Complaints => {
-                statements.extend((0..SERVERS).map(|s| create(table, &format!("shop_{s}.{}", table.name()))));
-            }
-            _ => statements.push(create(table, &format!("shop_0.{}", table.name()))),
-        }
-    }
-    statements
-}
-
-fn create(table: Table, name: &str) -> String {
-    let columns = table.columns();
-    let keys: Vec<&str> = columns[..table.key_columns()].iter().map(|c| c.name).collect();
-    let lines: Vec<String> = columns
-        .iter()
-        .enumerate()
-        .map(|(i, column)| {
-            let required = if i < keys.len() || column.name == "community_id" { " not null" } else { "" };
-            format!("{} {}{required}", column.name, sql_type(table, *column))
-        })
-        .collect();
-    format!(
-        "create table if not exists {name} ({}, primary key ({})) character set utf8mb4",
-        lines.join(", "),
-        keys.join(", ")
-    )
-}
-
-fn sql_type(table: Table, column: Column) -> &'static str {
-    match (column.kind, column.name) {
-        (Type::Int, "status" | "refunded") => "tinyint",
-        (Type::Int, "sku_id" | "user_id" | "leader_id" | "promotion_id") => "bigint",
-        (Type::Int, _) => "int",
-        (Type::UInt, _) => "bigint unsigned",
-        (Type::Money, _) => "decimal(12,2)",
-        (Type::Degrees, _) => "decimal(9,6)",
-        (Type::DateTime, _) => "datetime(3)",
-        (Type::Date, _) => "date",
-        (Type::Json, _) => "json",
-        (Type::Personal, _) => "varchar(20)",
-        (Type::Text, _) if table == Table::OrderItems => "varchar(120)",
-        (Type::Text, _) => "varchar(200)",
-    }
 }

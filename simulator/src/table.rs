@@ -20,9 +20,10 @@ pub enum Type {
     /// DATE, as days since 1970-01-01.
     Date,
     Text,
-    Json,
     /// Text that names a person: masked before it reaches the log.
     Personal,
+    /// JSON about a person: it does not reach the log.
+    PersonalJson,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,7 +77,9 @@ pub enum Table {
     Warehouses,
     Leaders,
     Communities,
+    Products,
     Skus,
+    Users,
     Coupons,
     Promotions,
     PromotionSkus,
@@ -97,14 +100,16 @@ macro_rules! columns {
 }
 
 impl Table {
-    pub const ALL: [Table; 20] = [
+    pub const ALL: [Table; 22] = [
         Table::Categories,
         Table::Brands,
         Table::Suppliers,
         Table::Warehouses,
         Table::Leaders,
         Table::Communities,
+        Table::Products,
         Table::Skus,
+        Table::Users,
         Table::Coupons,
         Table::Promotions,
         Table::PromotionSkus,
@@ -128,7 +133,9 @@ impl Table {
             Table::Warehouses => "warehouses",
             Table::Leaders => "leaders",
             Table::Communities => "communities",
+            Table::Products => "products",
             Table::Skus => "skus",
+            Table::Users => "users",
             Table::Coupons => "coupons",
             Table::Promotions => "promotions",
             Table::PromotionSkus => "promotion_skus",
@@ -177,7 +184,7 @@ impl Table {
 
     pub const fn columns(self) -> &'static [Column] {
         match self {
-            Table::Categories => columns!(category_id Int, code Text, name Text, name_en Text),
+            Table::Categories => columns!(category_id Int, code Text, name Text, name_en Text, parent_id Int),
             Table::Brands => columns!(brand_id Int, name Text, name_en Text),
             Table::Suppliers => columns!(supplier_id Int, name Text, name_en Text, email Text, lead_days Int),
             Table::Warehouses => columns!(
@@ -189,8 +196,15 @@ impl Table {
                 latitude Degrees, longitude Degrees, coordinate_system Text, households Int, leader_id Int,
                 warehouse_id Int
             ),
+            Table::Products => columns!(
+                product_id Int, category_id Int, brand_id Int, title Text, title_en Text, updated_at DateTime
+            ),
+            Table::Users => columns!(
+                user_id Int, community_id Int, name Personal, phone Personal, level Int, points Int,
+                created_at DateTime, updated_at DateTime
+            ),
             Table::Skus => columns!(
-                sku_id Int, category_id Int, brand_id Int, supplier_id Int, title Text, title_en Text, spec Text,
+                sku_id Int, product_id Int, category_id Int, brand_id Int, supplier_id Int, title Text, title_en Text, spec Text,
                 price Money, cost Money, shelf_days Int, updated_at DateTime
             ),
             Table::Coupons => columns!(
@@ -217,12 +231,12 @@ impl Table {
             ),
             Table::Orders => columns!(
                 order_id UInt, user_id Int, community_id Int, leader_id Int, status Int, pay_amount Money,
-                discount Money, address Json, note Text, phone Personal, created_at DateTime, paid_at DateTime,
+                discount Money, address PersonalJson, note Text, phone Personal, created_at DateTime, paid_at DateTime,
                 accepted_at DateTime, sorted_at DateTime, delivered_at DateTime, updated_at DateTime
             ),
             Table::OrderItems => columns!(
                 item_id UInt, order_id UInt, community_id Int, sku_id Int, category_id Int, supplier_id Int, qty Int,
-                price Money, amount Money, title Text, refunded Int
+                price Money, amount Money, title Text, weight_kg Int, refunded Int
             ),
             Table::Payments => columns!(
                 payment_id UInt, order_id UInt, community_id Int, user_id Int, gateway Text, amount Money,

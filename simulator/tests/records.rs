@@ -88,3 +88,31 @@ fn each_table_has_its_topic() {
         assert!(specs.iter().any(|spec| spec.name == topic.name() && spec.partitions == 4 && !spec.compacted));
     }
 }
+
+#[test]
+fn rows_have_the_columns_that_the_shops_tables_have() {
+    let tables = linli_schemas::shop::TABLES;
+    for table in Table::ALL {
+        let theirs = tables.iter().find(|t| t.name == table.name()).expect("a table of the shop");
+        let ours: Vec<&str> = table.columns().iter().map(|column| column.name).collect();
+        assert_eq!(ours, theirs.columns().collect::<Vec<_>>(), "{}", table.name());
+    }
+}
+
+#[test]
+fn no_person_is_named_on_the_log() {
+    let shop = shop(5);
+    let records = Records::new(Zone::SHANGHAI, 8);
+    let mut out = Vec::new();
+    for change in first_days(&shop, 1) {
+        records.write(&change, &mut out);
+    }
+    let json = |topic: &str| -> serde_json::Value {
+        let record = out.iter().find(|r| &*r.topic == topic).expect("a record");
+        serde_json::from_slice(record.value.as_deref().expect("a value")).expect("JSON")
+    };
+    let user = &json("shop.users")["after"];
+    assert!(user["name"].as_str().is_some_and(|name| name.chars().nth(1) == Some('*')), "{user}");
+    assert!(user["phone"].as_str().is_some_and(|phone| phone.contains("****")), "{user}");
+    assert_eq!(json("shop.orders")["after"]["address"], serde_json::Value::Null);
+}

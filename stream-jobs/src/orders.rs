@@ -232,7 +232,9 @@ impl Orders {
             return;
         }
         let run = generation.append(order.lines, Line { item: halves(item_id), good, quantity });
-        generation.orders.insert(order).0.lines = run;
+        if run != order.lines {
+            generation.orders.insert(order).0.lines = run;
+        }
         if order.paid() {
             sales.push(sale(good, i64::from(quantity)));
         }

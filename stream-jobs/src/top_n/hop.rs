@@ -18,11 +18,15 @@ use crate::window::transpose;
 /// How many minutes a list is over.
 const MINUTES: u32 = 60;
 
+/// Community, SKU's number, quantity.
+type Sold = (u32, u32, i64);
+
+/// Sums are made when a list is written, not with each sale: an hour's sales are few, and most change no list that is
+/// written before the next one does.
 #[derive(Debug, Default)]
 pub(super) struct Hop {
-    /// What was sold in each minute that the window can still hold: community, SKU's number, quantity.
-    minutes: BTreeMap<u32, Vec<(u32, u32, i64)>>,
-    quantities: IdMap<u32, IdMap<u32, i64>>,
+    /// What was sold in each minute that the window can still hold.
+    minutes: BTreeMap<u32, Vec<Sold>>,
     /// Communities whose list changed, or whose window slid, since it was written.
     waiting: IdSet<u32>,
     /// The newest minute of the window.
@@ -34,9 +38,8 @@ impl Hop {
         if sale.minute + MINUTES <= self.newest {
             return;
         }
-        let sku = names.sku_of(sale.good);
-        self.minutes.entry(sale.minute).or_default().push((sale.community, sku, sale.quantity));
-        *self.quantities.entry(sale.community).or_default().entry(sku).or_insert(0) += sale.quantity;
+        let sold = (sale.community, names.sku_of(sale.good), sale.quantity);
+        self.minutes.entry(sale.minute).or_default().push(sold);
         self.waiting.insert(sale.community);
     }
 
@@ -46,39 +49,35 @@ impl Hop {
         self.slide(high.max(sold).unwrap_or(0));
         let end = (i64::from(self.newest) + 1) * MINUTE_MS;
         let names = out.names;
-        for community in take_turns(&mut self.waiting, LISTS_A_TURN, out) {
-            let quantities = self.quantities.get(&community);
-            let entries = quantities.into_iter().flatten().map(|(sku, quantity)| (*quantity, names.skus.id(*sku)));
+        let turn = take_turns(&mut self.waiting, LISTS_A_TURN, out);
+        let mut quantities: IdMap<u32, IdMap<u32, i64>> = turn.iter().map(|c| (*c, IdMap::default())).collect();
+        if !turn.is_empty() {
+            for (community, sku, quantity) in self.minutes.values().flatten() {
+                if let Some(quantities) = quantities.get_mut(community) {
+                    *quantities.entry(*sku).or_insert(0) += quantity;
+                }
+            }
+        }
+        for community in turn {
+            let quantities = quantities.remove(&community).unwrap_or_default();
+            let entries = quantities.iter().map(|(sku, quantity)| (*quantity, names.skus.id(*sku)));
             let rows: Vec<[i64; 2]> = first_of(entries.collect()).iter().map(|(q, sku)| [*sku, *q]).collect();
             let id = names.communities.id(community);
             out.metric((Metric::TopHopCommunity, 0, id), end, transpose(&rows));
         }
     }
 
-    /// Minutes that the window has left take their quantities along.
+    /// A new minute changes every list: minutes leave them, or only their window's end moves on.
     fn slide(&mut self, newest: u32) {
-        if newest <= self.newest {
-            return;
-        }
-        self.newest = newest;
-        self.waiting.extend(self.quantities.keys().copied());
-        let kept = self.minutes.split_off(&(newest + 1).saturating_sub(MINUTES));
-        for (community, sku, quantity) in std::mem::replace(&mut self.minutes, kept).into_values().flatten() {
-            let Some(quantities) = self.quantities.get_mut(&community) else { continue };
-            if let Some(left) = quantities.get_mut(&sku) {
-                *left -= quantity;
-                if *left == 0 {
-                    quantities.remove(&sku);
-                }
-            }
-            if quantities.is_empty() {
-                self.quantities.remove(&community);
-            }
+        if newest > self.newest {
+            self.newest = newest;
+            self.redeliver();
+            self.minutes = self.minutes.split_off(&(newest + 1).saturating_sub(MINUTES));
         }
     }
 
     pub(super) fn redeliver(&mut self) {
-        self.waiting.extend(self.quantities.keys().copied());
+        self.waiting.extend(self.minutes.values().flatten().map(|(community, ..)| *community));
     }
 
     pub(super) fn waits(&self) -> bool {
@@ -113,7 +112,6 @@ impl Hop {
             for _ in 0..reader.len()? {
                 let sale = (names.load_community(reader)?, names.load_sku(reader)?, reader.i64()?);
                 hop.minutes.entry(minute).or_default().push(sale);
-                *hop.quantities.entry(sale.0).or_default().entry(sale.1).or_insert(0) += sale.2;
             }
         }
         Ok(hop)
