@@ -22,7 +22,7 @@ struct TaskStatus {
     task: u32,
     epoch: u64,
     generation: u32,
-    /// The process that published the epoch.
+    /// The takeover that published the epoch.
     writer: String,
     delivered: bool,
     /// Records applied, over all jobs and topics, since the beginning.
