@@ -44,6 +44,7 @@ mod backoff;
 mod control;
 mod delivery;
 mod runner;
+mod skew;
 mod takeover;
 mod task_runner;
 
