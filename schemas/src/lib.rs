@@ -11,14 +11,12 @@ pub mod ids;
 pub mod json;
 pub mod metric;
 pub mod partition;
-pub mod shop;
-mod strict;
 mod plain;
 mod scan;
+pub mod shop;
+mod strict;
 pub mod topic;
 pub mod zone;
 
-pub use ids::{
-    CategoryId, CommunityId, EventTime, LeaderId, Money, OrderId, SkuId, SupplierId, UserId,
-};
+pub use ids::{CategoryId, CommunityId, EventTime, LeaderId, Money, OrderId, SkuId, SupplierId, UserId};
 pub use topic::Topic;
