@@ -6,11 +6,7 @@ use linli_ingest::import::{ImportOptions, Importer, Lines};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let path = PathBuf::from(std::env::args().nth(1).ok_or("give a file")?);
-    let options = ImportOptions {
-        partitions: 8,
-        received_at_ms: 4_102_444_800_000,
-        ahead_ms: 0,
-    };
+    let options = ImportOptions { partitions: 8, received_at_ms: 4_102_444_800_000, ahead_ms: 0 };
     let mut importer = Importer::new(options);
     let mut lines = Lines::open(&path, 0, 1 << 20)?;
     let mut out = Vec::new();
@@ -24,10 +20,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             }
         }
         records += out.len() as u64;
-        bytes += out
-            .iter()
-            .map(|r| r.value.as_ref().map_or(0, |v| v.len() as u64))
-            .sum::<u64>();
+        bytes += out.iter().map(|r| r.value.as_ref().map_or(0, |v| v.len() as u64)).sum::<u64>();
     }
     println!("{good} good lines, {bad} bad ones, {records} records of {bytes} bytes");
     Ok(())

@@ -143,11 +143,7 @@ pub enum Reject {
     #[error("not a valid record of topic \"{topic}\": {cause}")]
     Malformed { topic: &'static str, cause: String },
     #[error("event time {event_time} is more than {bound_ms} ms ahead of the time it was received, {received_at}")]
-    Future {
-        event_time: i64,
-        received_at: i64,
-        bound_ms: i64,
-    },
+    Future { event_time: i64, received_at: i64, bound_ms: i64 },
     #[error("late by {by_ms} ms past the allowed lateness")]
     Late { by_ms: i64 },
 }

@@ -11,12 +11,14 @@ pub mod ids;
 pub mod json;
 pub mod metric;
 pub mod partition;
-mod plain;
-mod scan;
 pub mod shop;
 mod strict;
+mod plain;
+mod scan;
 pub mod topic;
 pub mod zone;
 
-pub use ids::{CategoryId, CommunityId, EventTime, LeaderId, Money, OrderId, SkuId, SupplierId, UserId};
+pub use ids::{
+    CategoryId, CommunityId, EventTime, LeaderId, Money, OrderId, SkuId, SupplierId, UserId,
+};
 pub use topic::Topic;

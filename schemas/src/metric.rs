@@ -128,7 +128,9 @@ impl Metric {
             | Metric::UvMinTotal
             | Metric::UvHourTotal
             | Metric::UvDayTotal => Topic::MetricsActivity,
-            Metric::TopMin | Metric::TopDay | Metric::TopDayCommunity | Metric::TopHopCommunity => Topic::MetricsTopN,
+            Metric::TopMin | Metric::TopDay | Metric::TopDayCommunity | Metric::TopHopCommunity => {
+                Topic::MetricsTopN
+            }
             Metric::BuyersDayTotal => Topic::MetricsBuyers,
         }
     }
@@ -145,21 +147,13 @@ pub struct Version {
 
 impl From<(Int<u32>, Int<u64>, Int<u32>)> for Version {
     fn from((Int(generation), Int(epoch), Int(sequence)): (Int<u32>, Int<u64>, Int<u32>)) -> Self {
-        Version {
-            generation,
-            epoch,
-            sequence,
-        }
+        Version { generation, epoch, sequence }
     }
 }
 
 impl From<(u32, u64, u32)> for Version {
     fn from((generation, epoch, sequence): (u32, u64, u32)) -> Self {
-        Version {
-            generation,
-            epoch,
-            sequence,
-        }
+        Version { generation, epoch, sequence }
     }
 }
 
@@ -191,13 +185,7 @@ pub struct PartKey {
 impl PartKey {
     /// The key on the log.
     pub fn log_key(&self) -> String {
-        format!(
-            "{}/{}/{}/{}",
-            self.metric.name(),
-            self.window_start,
-            self.dimension,
-            self.shard
-        )
+        format!("{}/{}/{}/{}", self.metric.name(), self.window_start, self.dimension, self.shard)
     }
 
     /// The key of the serving store's hash: one a metric and UTC day, so that it expires whole.
@@ -274,9 +262,7 @@ impl MetricRecord {
 
     /// Reads what [`MetricRecord::encode`] wrote.
     pub fn decode(value: &[u8]) -> Result<MetricRecord, MalformedMetric> {
-        let Object(wire) = sonic_rs::from_slice::<Object<Wire>>(value).map_err(|error| MalformedMetric {
-            cause: crate::event::cause_of(&error),
-        })?;
+        let Object(wire) = sonic_rs::from_slice::<Object<Wire>>(value).map_err(|error| MalformedMetric { cause: crate::event::cause_of(&error) })?;
         let record = MetricRecord {
             key: PartKey {
                 metric: wire.metric,
@@ -287,20 +273,13 @@ impl MetricRecord {
             version: wire.version,
             as_of: wire.as_of,
             window_end: wire.window_end,
-            columns: wire
-                .columns
-                .into_iter()
-                .map(|column| column.into_iter().map(|Int(n)| n).collect())
-                .collect(),
+            columns: wire.columns.into_iter().map(|column| column.into_iter().map(|Int(n)| n).collect()).collect(),
         };
         let expected = record.key.metric.columns().len();
         let rows = record.columns.first().map_or(0, Vec::len);
         if record.columns.len() != expected || record.columns.iter().any(|c| c.len() != rows) {
             return Err(MalformedMetric {
-                cause: format!(
-                    "metric \"{}\" has {expected} columns of one length",
-                    record.key.metric.name()
-                ),
+                cause: format!("metric \"{}\" has {expected} columns of one length", record.key.metric.name()),
             });
         }
         Ok(record)

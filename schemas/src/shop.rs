@@ -12,11 +12,7 @@ pub struct Shards {
 
 impl Default for Shards {
     fn default() -> Shards {
-        Shards {
-            prefix: "shop_".to_owned(),
-            databases: 2,
-            tables: 16,
-        }
+        Shards { prefix: "shop_".to_owned(), databases: 2, tables: 16 }
     }
 }
 
@@ -75,45 +71,17 @@ pub const TABLES: [ShopTable; 28] = [
     table("deliveries", Place::Each, include_str!("../shop/deliveries.sql")),
     table("complaints", Place::Each, include_str!("../shop/complaints.sql")),
     table("stock", Place::First, include_str!("../shop/stock.sql")),
-    table(
-        "stock_movements",
-        Place::First,
-        include_str!("../shop/stock_movements.sql"),
-    ),
+    table("stock_movements", Place::First, include_str!("../shop/stock_movements.sql")),
     table("stock_batches", Place::First, include_str!("../shop/stock_batches.sql")),
     table("coupons", Place::First, include_str!("../shop/coupons.sql")),
     table("coupon_grants", Place::First, include_str!("../shop/coupon_grants.sql")),
     table("promotions", Place::First, include_str!("../shop/promotions.sql")),
-    table(
-        "promotion_skus",
-        Place::First,
-        include_str!("../shop/promotion_skus.sql"),
-    ),
-    table(
-        "purchase_orders",
-        Place::First,
-        include_str!("../shop/purchase_orders.sql"),
-    ),
-    table(
-        "purchase_order_lines",
-        Place::First,
-        include_str!("../shop/purchase_order_lines.sql"),
-    ),
-    table(
-        "demand_forecast",
-        Place::First,
-        include_str!("../shop/demand_forecast.sql"),
-    ),
-    table(
-        "restock_suggestion",
-        Place::First,
-        include_str!("../shop/restock_suggestion.sql"),
-    ),
-    table(
-        "community_profile",
-        Place::First,
-        include_str!("../shop/community_profile.sql"),
-    ),
+    table("promotion_skus", Place::First, include_str!("../shop/promotion_skus.sql")),
+    table("purchase_orders", Place::First, include_str!("../shop/purchase_orders.sql")),
+    table("purchase_order_lines", Place::First, include_str!("../shop/purchase_order_lines.sql")),
+    table("demand_forecast", Place::First, include_str!("../shop/demand_forecast.sql")),
+    table("restock_suggestion", Place::First, include_str!("../shop/restock_suggestion.sql")),
+    table("community_profile", Place::First, include_str!("../shop/community_profile.sql")),
     table("user_segment", Place::First, include_str!("../shop/user_segment.sql")),
 ];
 
@@ -129,10 +97,7 @@ pub fn statements(shards: &Shards) -> Vec<Statement> {
     let mut statements: Vec<Statement> = (0..shards.databases)
         .map(|database| Statement {
             database,
-            sql: format!(
-                "CREATE DATABASE IF NOT EXISTS `{}` CHARACTER SET utf8mb4",
-                shards.database(database)
-            ),
+            sql: format!("CREATE DATABASE IF NOT EXISTS `{}` CHARACTER SET utf8mb4", shards.database(database)),
         })
         .collect();
     for table in TABLES {
@@ -151,13 +116,7 @@ impl ShopTable {
     fn statement(&self, shards: &Shards, database: u32, physical: &str) -> Statement {
         let name = format!("`{}`.`{physical}`", shards.database(database));
         // The comment of the file's first line stays with the file: old servers warn about it.
-        let sql = self
-            .template
-            .lines()
-            .skip(1)
-            .collect::<Vec<_>>()
-            .join("\n")
-            .replace("{table}", &name);
+        let sql = self.template.lines().skip(1).collect::<Vec<_>>().join("\n").replace("{table}", &name);
         Statement { database, sql }
     }
 
@@ -168,9 +127,7 @@ impl ShopTable {
             .skip(2)
             .map(str::trim_start)
             .take_while(|line| !line.starts_with(')'))
-            .filter(|line| {
-                !line.starts_with("PRIMARY KEY") && !line.starts_with("UNIQUE KEY") && !line.starts_with("KEY")
-            })
+            .filter(|line| !line.starts_with("PRIMARY KEY") && !line.starts_with("UNIQUE KEY") && !line.starts_with("KEY"))
             .filter_map(|line| line.split(' ').next())
     }
 }

@@ -73,22 +73,15 @@ impl<'de, T: Integer> Deserialize<'de> for Int<T> {
                 f.write_str(T::EXPECTED)
             }
             fn visit_i64<E: Error>(self, value: i64) -> Result<Int<T>, E> {
-                T::from_wide(value.into())
-                    .map(Int)
-                    .ok_or_else(|| E::invalid_value(Unexpected::Signed(value), &self))
+                T::from_wide(value.into()).map(Int).ok_or_else(|| E::invalid_value(Unexpected::Signed(value), &self))
             }
             fn visit_u64<E: Error>(self, value: u64) -> Result<Int<T>, E> {
-                T::from_wide(value.into())
-                    .map(Int)
-                    .ok_or_else(|| E::invalid_value(Unexpected::Unsigned(value), &self))
+                T::from_wide(value.into()).map(Int).ok_or_else(|| E::invalid_value(Unexpected::Unsigned(value), &self))
             }
             fn visit_f64<E: Error>(self, value: f64) -> Result<Int<T>, E> {
                 // Whole numbers beyond 2^64 are out of every range; below, the conversion is exact.
                 let whole = (value.fract() == 0.0 && value.abs() < 2e19).then_some(value as i128);
-                whole
-                    .and_then(T::from_wide)
-                    .map(Int)
-                    .ok_or_else(|| E::invalid_value(Unexpected::Float(value), &self))
+                whole.and_then(T::from_wide).map(Int).ok_or_else(|| E::invalid_value(Unexpected::Float(value), &self))
             }
         }
         deserializer.deserialize_i64(Number(PhantomData))
@@ -114,10 +107,7 @@ pub(crate) fn time_ms<'de, D: Deserializer<'de>>(deserializer: D) -> Result<i64,
     if (0..=TIME_MS_MAX).contains(&value) {
         return Ok(value);
     }
-    Err(D::Error::invalid_value(
-        Unexpected::Signed(value),
-        &"milliseconds since 1970, up to the year 9999",
-    ))
+    Err(D::Error::invalid_value(Unexpected::Signed(value), &"milliseconds since 1970, up to the year 9999"))
 }
 
 pub(crate) fn optional_time_ms<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<i64>, D::Error> {

@@ -38,19 +38,11 @@ pub(super) struct Exhausted;
 impl Budget {
     pub fn new(bytes_max: usize, used: IntGauge) -> Budget {
         let units = (bytes_max / UNIT_BYTES).clamp(1, Semaphore::MAX_PERMITS);
-        Budget {
-            units: Arc::new(Semaphore::new(units)),
-            used,
-        }
+        Budget { units: Arc::new(Semaphore::new(units)), used }
     }
 
     pub fn share(&self) -> Share {
-        Share {
-            budget: self.clone(),
-            permit: None,
-            bytes: 0,
-            units: 0,
-        }
+        Share { budget: self.clone(), permit: None, bytes: 0, units: 0 }
     }
 }
 
@@ -63,9 +55,7 @@ impl Share {
             return Ok(());
         }
         let wanted = u32::try_from(missing).map_err(|_| Exhausted)?;
-        let more = Arc::clone(&self.budget.units)
-            .try_acquire_many_owned(wanted)
-            .map_err(|_| Exhausted)?;
+        let more = Arc::clone(&self.budget.units).try_acquire_many_owned(wanted).map_err(|_| Exhausted)?;
         self.units += missing;
         self.budget.used.add((missing * UNIT_BYTES) as i64);
         match &mut self.permit {
@@ -123,9 +113,7 @@ pub(super) fn inflate(packed: &[u8], max: usize, share: &mut Share) -> Result<Ve
         share.grow(INFLATE_STEP_BYTES)?;
         let before = bytes.len();
         let mut step = (&mut decoder).take(INFLATE_STEP_BYTES as u64);
-        step.read_to_end(&mut bytes).map_err(|error| Problem::BadGzip {
-            cause: error.to_string(),
-        })?;
+        step.read_to_end(&mut bytes).map_err(|error| Problem::BadGzip { cause: error.to_string() })?;
         if bytes.len() > max {
             return Err(Problem::TooLarge { max }.into());
         }

@@ -83,11 +83,7 @@ impl ClickRules {
         let text = match std::str::from_utf8(body) {
             Ok(text) => text.strip_prefix('\u{feff}').unwrap_or(text).trim_ascii(),
             Err(error) => {
-                let refusal = malformed(
-                    None,
-                    format!("is not UTF-8 at byte {}", error.valid_up_to()),
-                    Vec::new(),
-                );
+                let refusal = malformed(None, format!("is not UTF-8 at byte {}", error.valid_up_to()), Vec::new());
                 self.refuse(&mut checked, 0, refusal, body, received_at);
                 return checked;
             }
@@ -145,18 +141,11 @@ impl ClickRules {
             .map_err(|error| Box::new(malformed(None, format!("is not a JSON object: {error}"), Vec::new())))?;
         let key = key_of(&fields);
         let refused = |field: &str, reason: String| {
-            Box::new(malformed(
-                Some(field.to_owned()),
-                reason,
-                key.clone().unwrap_or_default(),
-            ))
+            Box::new(malformed(Some(field.to_owned()), reason, key.clone().unwrap_or_default()))
         };
         check_fields(&fields).map_err(|(field, reason)| refused(&field, reason))?;
         let Some(record_key) = key.clone() else {
-            return Err(refused(
-                "user_id",
-                "is missing, and there is no anonymous_id".to_owned(),
-            ));
+            return Err(refused("user_id", "is missing, and there is no anonymous_id".to_owned()));
         };
         let ts = match fields.get("ts") {
             Some(ts) => integer(ts).ok_or_else(|| refused("ts", "must be an integer".to_owned()))?,
@@ -178,55 +167,28 @@ impl ClickRules {
     }
 
     fn check_time(&self, ts: i64, received_at: i64, key: &[u8]) -> Result<(), Box<Refusal>> {
-        let refusal = |code, reason| {
-            Box::new(Refusal {
-                code,
-                field: Some("ts".to_owned()),
-                reason,
-                key: key.to_owned(),
-            })
-        };
+        let refusal = |code, reason| Box::new(Refusal { code, field: Some("ts".to_owned()), reason, key: key.to_owned() });
         if ts > received_at.saturating_add(self.ahead_ms) {
-            let reason = format!(
-                "is {ts}, more than {} ms ahead of the time of receipt {received_at}",
-                self.ahead_ms
-            );
+            let reason = format!("is {ts}, more than {} ms ahead of the time of receipt {received_at}", self.ahead_ms);
             return Err(refusal("future", reason));
         }
         if ts < received_at.saturating_sub(self.age_ms_max) {
-            let reason = format!(
-                "is {ts}, more than {} ms before the time of receipt {received_at}",
-                self.age_ms_max
-            );
+            let reason = format!("is {ts}, more than {} ms before the time of receipt {received_at}", self.age_ms_max);
             return Err(refusal("late", reason));
         }
         Ok(())
     }
 
     fn refuse(&self, checked: &mut Checked, index: usize, refusal: Refusal, original: &[u8], received_at: i64) {
-        let Refusal {
-            code,
-            field,
-            reason,
-            key,
-        } = refusal;
+        let Refusal { code, field, reason, key } = refusal;
         let mut why = match &field {
             Some(field) => format!("field \"{field}\" {reason}"),
             None => format!("the event {reason}"),
         };
-        checked.rejected.push(Rejected {
-            index,
-            code,
-            field,
-            reason: reason.clone(),
-        });
+        checked.rejected.push(Rejected { index, code, field, reason: reason.clone() });
         let kept = &original[..original.len().min(KEPT_BYTES_MAX)];
         if kept.len() < original.len() {
-            why.push_str(&format!(
-                " (the first {} of {} bytes are kept)",
-                kept.len(),
-                original.len()
-            ));
+            why.push_str(&format!(" (the first {} of {} bytes are kept)", kept.len(), original.len()));
         }
         let letter = DeadLetter {
             topic: Topic::Clicks.name().to_owned(),
@@ -250,12 +212,7 @@ impl ClickRules {
 }
 
 fn malformed(field: Option<String>, reason: String, key: Vec<u8>) -> Refusal {
-    Refusal {
-        code: "malformed",
-        field,
-        reason,
-        key,
-    }
+    Refusal { code: "malformed", field, reason, key }
 }
 
 /// The user's id, else the anonymous one.
@@ -263,10 +220,7 @@ fn key_of(fields: &Fields<'_>) -> Option<Vec<u8>> {
     if let Some(user) = fields.get("user_id") {
         return integer(user).map(|user| user.to_string().into_bytes());
     }
-    let id: Cow<'_, str> = fields
-        .get("anonymous_id")
-        .and_then(|id| serde_json::from_str::<String>(id.get()).ok())?
-        .into();
+    let id: Cow<'_, str> = fields.get("anonymous_id").and_then(|id| serde_json::from_str::<String>(id.get()).ok())?.into();
     (!id.is_empty()).then(|| id.as_bytes().to_vec())
 }
 
@@ -281,8 +235,7 @@ fn check_fields(fields: &Fields<'_>) -> Result<(), (String, String)> {
     }
     for (name, value) in fields.others() {
         // In full: what is kept as it came must be readable by everyone later.
-        serde_json::from_str::<Value>(value.get())
-            .map_err(|error| (name.to_owned(), format!("cannot be read: {error}")))?;
+        serde_json::from_str::<Value>(value.get()).map_err(|error| (name.to_owned(), format!("cannot be read: {error}")))?;
     }
     Ok(())
 }
@@ -358,9 +311,7 @@ impl Kind {
     fn check(self, value: &RawValue) -> Result<(), String> {
         let text = value.get();
         match self {
-            Kind::Integer => integer(value)
-                .map(|_| ())
-                .ok_or_else(|| "must be an integer of 64 bits".to_owned()),
+            Kind::Integer => integer(value).map(|_| ()).ok_or_else(|| "must be an integer of 64 bits".to_owned()),
             Kind::Text { bytes_max, empty } => {
                 let text: String = serde_json::from_str(text).map_err(|_| "must be text".to_owned())?;
                 if text.is_empty() && !empty {

@@ -61,18 +61,7 @@ impl Committer {
             })
             .to_vec();
         let append_bytes_max = options.append_bytes_max;
-        (
-            sender,
-            Committer {
-                log,
-                clock,
-                meters,
-                ready,
-                commits,
-                topics,
-                append_bytes_max,
-            },
-        )
+        (sender, Committer { log, clock, meters, ready, commits, topics, append_bytes_max })
     }
 
     /// Appends until the last sender is gone. `stop` ends the waiting for a log that never answered.
@@ -138,9 +127,7 @@ impl Committer {
         }
         let started = self.clock.now_ms();
         let result = self.log.append(records).await;
-        self.meters
-            .append_seconds
-            .observe((self.clock.now_ms() - started).max(0) as f64 / 1000.0);
+        self.meters.append_seconds.observe((self.clock.now_ms() - started).max(0) as f64 / 1000.0);
         let was_ready = self.ready.swap(result.is_ok(), Ordering::AcqRel);
         let outcome = match result {
             Ok(()) => {

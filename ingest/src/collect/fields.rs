@@ -18,14 +18,8 @@ pub(super) enum Kind {
     Object,
 }
 
-const ID: Kind = Kind::Text {
-    bytes_max: 512,
-    empty: false,
-};
-const ADDRESS: Kind = Kind::Text {
-    bytes_max: 4096,
-    empty: true,
-};
+const ID: Kind = Kind::Text { bytes_max: 512, empty: false };
+const ADDRESS: Kind = Kind::Text { bytes_max: 4096, empty: true };
 
 /// Our fields, and whether they must be there. `null` is as absent.
 pub(super) const OWN: [(&str, Kind, bool); 12] = [
@@ -33,32 +27,11 @@ pub(super) const OWN: [(&str, Kind, bool); 12] = [
     ("community_id", Kind::Integer, true),
     ("event_id", ID, false),
     ("user_id", Kind::Integer, false),
-    (
-        "anonymous_id",
-        Kind::Text {
-            bytes_max: 512,
-            empty: true,
-        },
-        false,
-    ),
-    (
-        "session_id",
-        Kind::Text {
-            bytes_max: 512,
-            empty: true,
-        },
-        false,
-    ),
+    ("anonymous_id", Kind::Text { bytes_max: 512, empty: true }, false),
+    ("session_id", Kind::Text { bytes_max: 512, empty: true }, false),
     ("sku_id", Kind::Integer, false),
     ("ts", Kind::Integer, false),
-    (
-        "platform",
-        Kind::Text {
-            bytes_max: 64,
-            empty: true,
-        },
-        false,
-    ),
+    ("platform", Kind::Text { bytes_max: 64, empty: true }, false),
     ("page", ADDRESS, false),
     ("referrer", ADDRESS, false),
     ("properties", Kind::Object, false),
@@ -69,11 +42,7 @@ pub(super) struct Fields<'a>(Vec<(Cow<'a, str>, &'a RawValue)>);
 impl<'a> Fields<'a> {
     /// A field that is there and not `null`.
     pub fn get(&self, name: &str) -> Option<&'a RawValue> {
-        self.0
-            .iter()
-            .find(|(n, _)| n == name)
-            .map(|(_, value)| *value)
-            .filter(|value| value.get() != "null")
+        self.0.iter().find(|(n, _)| n == name).map(|(_, value)| *value).filter(|value| value.get() != "null")
     }
 
     pub fn all(&self) -> impl Iterator<Item = (&str, &'a RawValue)> {
@@ -87,10 +56,7 @@ impl<'a> Fields<'a> {
 
     /// About how long they are together.
     pub fn bytes(&self) -> usize {
-        self.0
-            .iter()
-            .map(|(name, value)| name.len() + value.get().len() + 4)
-            .sum()
+        self.0.iter().map(|(name, value)| name.len() + value.get().len() + 4).sum()
     }
 }
 

@@ -62,20 +62,13 @@ impl Origins {
             return Ok(Origins::Any);
         }
         for origin in origins {
-            let host = origin
-                .strip_prefix("https://")
-                .or_else(|| origin.strip_prefix("http://"));
+            let host = origin.strip_prefix("https://").or_else(|| origin.strip_prefix("http://"));
             if host.is_none_or(|host| host.is_empty() || host.contains(['/', ' ', '*'])) {
-                return Err(
-                    Error::new(ErrorKind::Config, format!("origin {origin:?}"), "is not an origin").hint(
-                        "write it as a browser does, https://shop.example or http://127.0.0.1:8080, or \"*\" for any",
-                    ),
-                );
+                return Err(Error::new(ErrorKind::Config, format!("origin {origin:?}"), "is not an origin")
+                    .hint("write it as a browser does, https://shop.example or http://127.0.0.1:8080, or \"*\" for any"));
             }
         }
-        Ok(Origins::These(
-            origins.iter().map(|origin| origin.to_ascii_lowercase()).collect(),
-        ))
+        Ok(Origins::These(origins.iter().map(|origin| origin.to_ascii_lowercase()).collect()))
     }
 
     /// The value of `access-control-allow-origin`; `None` refuses.
@@ -105,10 +98,7 @@ pub(super) fn router(service: Arc<Service>) -> Router {
 
 /// Counts answers, refuses pages of unknown origins, and tells browsers what others may do.
 async fn across_origins(State(service): State<Arc<Service>>, request: Request, next: Next) -> Response {
-    let allowed = request
-        .headers()
-        .get(header::ORIGIN)
-        .map(|origin| service.origins.allow(origin));
+    let allowed = request.headers().get(header::ORIGIN).map(|origin| service.origins.allow(origin));
     let mut response = match (&allowed, request.method()) {
         (Some(None), _) => Problem::Origin.into_response(),
         (Some(Some(_)), &Method::OPTIONS) => preflight(),
@@ -118,36 +108,20 @@ async fn across_origins(State(service): State<Arc<Service>>, request: Request, n
     headers.append(header::VARY, HeaderValue::from_name(header::ORIGIN));
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     // A picture of another site must be let through where pages isolate themselves.
-    headers.insert(
-        HeaderName::from_static("cross-origin-resource-policy"),
-        HeaderValue::from_static("cross-origin"),
-    );
+    headers.insert(HeaderName::from_static("cross-origin-resource-policy"), HeaderValue::from_static("cross-origin"));
     if let Some(Some(origin)) = allowed {
         headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
-        headers.insert(
-            header::ACCESS_CONTROL_EXPOSE_HEADERS,
-            HeaderValue::from_name(header::RETRY_AFTER),
-        );
+        headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_name(header::RETRY_AFTER));
     }
-    service
-        .meters
-        .requests
-        .with_label_values(&[response.status().as_str()])
-        .inc();
+    service.meters.requests.with_label_values(&[response.status().as_str()]).inc();
     response
 }
 
 fn preflight() -> Response {
     let mut response = StatusCode::NO_CONTENT.into_response();
     let headers = response.headers_mut();
-    headers.insert(
-        header::ACCESS_CONTROL_ALLOW_METHODS,
-        HeaderValue::from_static("GET, POST"),
-    );
-    headers.insert(
-        header::ACCESS_CONTROL_ALLOW_HEADERS,
-        HeaderValue::from_static("content-type, content-encoding"),
-    );
+    headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static("GET, POST"));
+    headers.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, HeaderValue::from_static("content-type, content-encoding"));
     headers.insert(header::ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("86400"));
     response
 }
@@ -156,33 +130,20 @@ async fn readyz(State(service): State<Arc<Service>>) -> Response {
     if service.ready.load(Ordering::Acquire) {
         Json(json!({"status": "ready"})).into_response()
     } else {
-        (
-            StatusCode::SERVICE_UNAVAILABLE,
-            Json(json!({"status": "the log does not take events"})),
-        )
-            .into_response()
+        (StatusCode::SERVICE_UNAVAILABLE, Json(json!({"status": "the log does not take events"}))).into_response()
     }
 }
 
 async fn metrics(State(service): State<Arc<Service>>) -> Response {
-    (
-        [(header::CONTENT_TYPE, "text/plain; version=0.0.4")],
-        service.meters.render(),
-    )
-        .into_response()
+    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], service.meters.render()).into_response()
 }
 
 async fn post_clicks(State(service): State<Arc<Service>>, request: Request) -> Result<Response, Problem> {
     let gzip = is_gzip(request.headers())?;
     check_content_type(request.headers())?;
-    let declared = request
-        .headers()
-        .get(header::CONTENT_LENGTH)
-        .and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
+    let declared = request.headers().get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
     if declared.is_some_and(|length| length > service.body_bytes_max as u64) {
-        return Err(Problem::TooLarge {
-            max: service.body_bytes_max,
-        });
+        return Err(Problem::TooLarge { max: service.body_bytes_max });
     }
     let mut share = service.budget.share();
     let sent = service.read(request.into_body(), &mut share).await?;
@@ -193,12 +154,7 @@ async fn post_clicks(State(service): State<Arc<Service>>, request: Request) -> R
         "rejected": &checked.rejected[..checked.rejected.len().min(LISTED_MAX)],
     });
     service.commit(checked, share).await?;
-    Ok((
-        StatusCode::ACCEPTED,
-        [(header::CACHE_CONTROL, "no-store")],
-        Json(counts),
-    )
-        .into_response())
+    Ok((StatusCode::ACCEPTED, [(header::CACHE_CONTROL, "no-store")], Json(counts)).into_response())
 }
 
 /// One event in the query, for places where only a picture can be asked for.
@@ -241,9 +197,7 @@ impl Service {
     }
 
     fn busy(&self) -> Problem {
-        Problem::Busy {
-            after_s: self.after_s(),
-        }
+        Problem::Busy { after_s: self.after_s() }
     }
 
     fn problem(&self, unread: Unread) -> Problem {
@@ -275,11 +229,7 @@ impl Service {
 
     fn check_now(&self, sent: &[u8], gzip: bool, mut share: Share) -> Result<(Checked, Share), Unread> {
         let received_at = self.clock.now_ms();
-        let inflated = if gzip {
-            Some(body::inflate(sent, self.inflated_bytes_max, &mut share)?)
-        } else {
-            None
-        };
+        let inflated = if gzip { Some(body::inflate(sent, self.inflated_bytes_max, &mut share)?) } else { None };
         let body = inflated.as_deref().unwrap_or(sent);
         // The memory of the records, before they are made: a comma or a newline stands between two events.
         let events = 1 + memchr::memchr2_iter(b',', b'\n', body).count();
@@ -293,27 +243,16 @@ impl Service {
 
     /// Puts the records on the log and waits for it. Nothing valid is a problem, but its dead letters are kept too.
     async fn commit(&self, checked: Checked, share: Share) -> Result<(), Problem> {
-        let bytes = checked
-            .records
-            .iter()
-            .map(|r| r.key.len() + r.value.as_ref().map_or(0, |v| v.len()))
-            .sum();
+        let bytes = checked.records.iter().map(|r| r.key.len() + r.value.as_ref().map_or(0, |v| v.len())).sum();
         let (done, outcome) = oneshot::channel();
-        let commit = Commit {
-            records: checked.records,
-            bytes,
-            share,
-            done,
-        };
+        let commit = Commit { records: checked.records, bytes, share, done };
         self.commits.try_send(commit).map_err(|_| self.busy())?;
         let outcome = tokio::select! {
             outcome = outcome => outcome.unwrap_or(Outcome::Failed),
             () = self.clock.sleep(self.answer_within) => return Err(self.busy()),
         };
         if outcome == Outcome::Failed {
-            return Err(Problem::LogFails {
-                after_s: self.after_s(),
-            });
+            return Err(Problem::LogFails { after_s: self.after_s() });
         }
         let events = &self.meters.events;
         events.with_label_values(&["accepted"]).inc_by(checked.accepted as u64);
@@ -322,38 +261,27 @@ impl Service {
         }
         self.meters.ids_made.inc_by(checked.ids_made as u64);
         if checked.accepted == 0 {
-            return Err(Problem::NothingValid {
-                rejected: checked.rejected,
-            });
+            return Err(Problem::NothingValid { rejected: checked.rejected });
         }
         Ok(())
     }
 }
 
 fn is_gzip(headers: &HeaderMap) -> Result<bool, Problem> {
-    match headers
-        .get(header::CONTENT_ENCODING)
-        .map(|encoding| encoding.to_str().unwrap_or("?"))
-    {
+    match headers.get(header::CONTENT_ENCODING).map(|encoding| encoding.to_str().unwrap_or("?")) {
         None | Some("" | "identity") => Ok(false),
         Some("gzip" | "x-gzip") => Ok(true),
-        Some(other) => Err(Problem::Encoding {
-            given: other.chars().take(40).collect(),
-        }),
+        Some(other) => Err(Problem::Encoding { given: other.chars().take(40).collect() }),
     }
 }
 
 /// `text/plain` is what a browser sends without asking first, as `sendBeacon` must.
 fn check_content_type(headers: &HeaderMap) -> Result<(), Problem> {
-    let Some(given) = headers.get(header::CONTENT_TYPE) else {
-        return Ok(());
-    };
+    let Some(given) = headers.get(header::CONTENT_TYPE) else { return Ok(()) };
     let given = given.to_str().unwrap_or("?");
     let essence = given.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
     match essence.as_str() {
         "application/json" | "application/x-ndjson" | "application/ndjson" | "text/plain" => Ok(()),
-        _ => Err(Problem::ContentType {
-            given: given.chars().take(60).collect(),
-        }),
+        _ => Err(Problem::ContentType { given: given.chars().take(60).collect() }),
     }
 }

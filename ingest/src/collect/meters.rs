@@ -1,8 +1,6 @@
 //! The collector's own metrics, in Prometheus' text format.
 
-use prometheus::{
-    Encoder as _, Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, Opts, Registry, TextEncoder,
-};
+use prometheus::{Encoder as _, Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, Opts, Registry, TextEncoder};
 
 pub(super) struct Meters {
     registry: Registry,
@@ -32,20 +30,9 @@ impl Meters {
             appends: counter("linli_collect_appends_total", "appends to the log by result", "result")?,
             append_seconds: Histogram::with_opts(seconds)?,
             in_flight_bytes: IntGauge::new("linli_collect_in_flight_bytes", "memory of requests without an answer")?,
-            ids_made: IntCounter::new(
-                "linli_collect_event_ids_made_total",
-                "events that came without an event_id",
-            )?,
+            ids_made: IntCounter::new("linli_collect_event_ids_made_total", "events that came without an event_id")?,
         };
-        let Meters {
-            registry,
-            requests,
-            events,
-            appends,
-            append_seconds,
-            in_flight_bytes,
-            ids_made,
-        } = &meters;
+        let Meters { registry, requests, events, appends, append_seconds, in_flight_bytes, ids_made } = &meters;
         for collector in [requests, events, appends] {
             registry.register(Box::new(collector.clone()))?;
         }

@@ -98,35 +98,19 @@ impl Collector {
         random: SharedRandom,
         options: CollectOptions,
     ) -> Result<Collector> {
-        let listener = TcpListener::bind(&options.listen)
-            .await
-            .map_err(|error| bind_error(&options.listen, error))?;
+        let listener = TcpListener::bind(&options.listen).await.map_err(|error| bind_error(&options.listen, error))?;
         let (service, committer) = parts(log, Arc::clone(&clock), random, &options)?;
-        Ok(Collector {
-            listener,
-            service,
-            committer,
-            drain_within: options.drain_within,
-            clock,
-        })
+        Ok(Collector { listener, service, committer, drain_within: options.drain_within, clock })
     }
 
     /// Where it listens.
     pub fn local_addr(&self) -> Result<SocketAddr> {
-        self.listener
-            .local_addr()
-            .map_err(|error| bind_error("the collector's socket", error))
+        self.listener.local_addr().map_err(|error| bind_error("the collector's socket", error))
     }
 
     /// Answers until `shutdown`, then finishes the open requests. Fails when the log refuses its topics for good.
     pub async fn run(self, shutdown: CancellationToken) -> Result<()> {
-        let Collector {
-            listener,
-            service,
-            committer,
-            drain_within,
-            clock,
-        } = self;
+        let Collector { listener, service, committer, drain_within, clock } = self;
         let stop = shutdown.child_token();
         let router = http::router(Arc::clone(&service));
         drop(service); // the last sender to the committer goes with the router, and ends it
@@ -192,13 +176,7 @@ fn parts(
     }
     let meters = Arc::new(Meters::new().map_err(|error| config("metrics of the collector", &error.to_string()))?);
     let ready = Arc::new(AtomicBool::new(false));
-    let (sender, committer) = Committer::new(
-        log,
-        Arc::clone(&clock),
-        Arc::clone(&meters),
-        Arc::clone(&ready),
-        options,
-    );
+    let (sender, committer) = Committer::new(log, Arc::clone(&clock), Arc::clone(&meters), Arc::clone(&ready), options);
     let service = Service {
         rules: ClickRules::new(options),
         origins: Origins::parse(&options.origins)?,
@@ -218,9 +196,7 @@ fn parts(
 
 fn bind_error(listen: &str, error: std::io::Error) -> Error {
     let hint = match error.kind() {
-        std::io::ErrorKind::AddrInUse => {
-            "another program has this port: stop it, or listen elsewhere (collect.listen, port 0 for a free one)"
-        }
+        std::io::ErrorKind::AddrInUse => "another program has this port: stop it, or listen elsewhere (collect.listen, port 0 for a free one)",
         std::io::ErrorKind::PermissionDenied => "ports below 1024 need a privilege: use a higher one (collect.listen)",
         _ => "give HOST:PORT of this machine (collect.listen)",
     };

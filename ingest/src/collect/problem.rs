@@ -76,18 +76,10 @@ impl IntoResponse for Problem {
             Problem::NothingValid { rejected } => &rejected[..rejected.len().min(LISTED_MAX)],
             _ => &[],
         };
-        let body = Body {
-            code,
-            status: status.as_u16(),
-            title: self.to_string(),
-            rejected,
-        };
+        let body = Body { code, status: status.as_u16(), title: self.to_string(), rejected };
         let mut response = (status, Json(body)).into_response();
         let headers = response.headers_mut();
-        headers.insert(
-            header::CONTENT_TYPE,
-            HeaderValue::from_static("application/problem+json"),
-        );
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
         match self {
             Problem::Busy { after_s } | Problem::LogFails { after_s } => {

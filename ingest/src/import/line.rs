@@ -33,12 +33,7 @@ pub enum LineError {
     #[error("the line has {bytes} bytes, more than {max}", max = super::LINE_BYTES_MAX)]
     TooLong { bytes: u64 },
     #[error("field \"{field}\" is {at_ms}, more than {ahead_ms} ms ahead of the import at {received_at_ms}")]
-    Future {
-        field: &'static str,
-        at_ms: i64,
-        received_at_ms: i64,
-        ahead_ms: i64,
-    },
+    Future { field: &'static str, at_ms: i64, received_at_ms: i64, ahead_ms: i64 },
 }
 
 impl LineError {
@@ -124,9 +119,7 @@ struct Wire<'a> {
 }
 
 pub(super) fn parse(line: &[u8], received_at_ms: i64, ahead_ms: i64) -> Result<Parsed<'_>, LineError> {
-    let wire: Wire<'_> = sonic_rs::from_slice(line).map_err(|error| LineError::Malformed {
-        cause: first_line(&error),
-    })?;
+    let wire: Wire<'_> = sonic_rs::from_slice(line).map_err(|error| LineError::Malformed { cause: first_line(&error) })?;
     check_id("event_id", &wire.event_id)?;
     let (field, at) = match wire.kind {
         Kind::Order => ("paid_at", wire.paid_at),
@@ -134,18 +127,10 @@ pub(super) fn parse(line: &[u8], received_at_ms: i64, ahead_ms: i64) -> Result<P
     };
     let at_ms = at.ok_or_else(|| missing(field))?;
     if at_ms < TIME_MS_MIN {
-        return Err(problem(
-            field,
-            format!("is {at_ms}: not milliseconds since 1970 of a day after 1970"),
-        ));
+        return Err(problem(field, format!("is {at_ms}: not milliseconds since 1970 of a day after 1970")));
     }
     if at_ms > received_at_ms.saturating_add(ahead_ms) {
-        return Err(LineError::Future {
-            field,
-            at_ms,
-            received_at_ms,
-            ahead_ms,
-        });
+        return Err(LineError::Future { field, at_ms, received_at_ms, ahead_ms });
     }
     match wire.kind {
         Kind::Order => order(wire, at_ms).map(Parsed::Order),
@@ -157,27 +142,15 @@ fn order(wire: Wire<'_>, at_ms: i64) -> Result<Order<'_>, LineError> {
     let items = wire.items.ok_or_else(|| missing("items"))?;
     let status = wire.status.ok_or_else(|| missing("status"))?;
     if items.is_empty() && status == Status::Paid {
-        return Err(problem(
-            "items",
-            "is empty: the pay amount of the order is not known".to_owned(),
-        ));
+        return Err(problem("items", "is empty: the pay amount of the order is not known".to_owned()));
     }
     let mut pay_amount = 0_i64;
     for (i, item) in items.iter().enumerate() {
         if !(1..=QUANTITY_MAX).contains(&item.qty) {
-            return Err(problem(
-                "items",
-                format!("has qty {} in item {i}: it must be 1 to {QUANTITY_MAX}", item.qty),
-            ));
+            return Err(problem("items", format!("has qty {} in item {i}: it must be 1 to {QUANTITY_MAX}", item.qty)));
         }
         if item.price_cents < 0 {
-            return Err(problem(
-                "items",
-                format!(
-                    "has price_cents {} in item {i}: it must not be negative",
-                    item.price_cents
-                ),
-            ));
+            return Err(problem("items", format!("has price_cents {} in item {i}: it must not be negative", item.price_cents)));
         }
         pay_amount = item
             .qty
@@ -204,10 +177,7 @@ fn click(wire: Wire<'_>, at_ms: i64) -> Result<Click<'_>, LineError> {
     if !anonymous_id.is_empty() {
         check_id("anonymous_id", &anonymous_id)?;
     } else if wire.user_id.is_none() {
-        return Err(problem(
-            "user_id",
-            "is missing, and there is no anonymous_id".to_owned(),
-        ));
+        return Err(problem("user_id", "is missing, and there is no anonymous_id".to_owned()));
     }
     Ok(Click {
         event_id: wire.event_id,
@@ -225,10 +195,7 @@ fn check_id(field: &'static str, id: &str) -> Result<(), LineError> {
         return Err(problem(field, "is empty".to_owned()));
     }
     if id.len() > ID_BYTES_MAX {
-        return Err(problem(
-            field,
-            format!("has {} bytes, more than {ID_BYTES_MAX}", id.len()),
-        ));
+        return Err(problem(field, format!("has {} bytes, more than {ID_BYTES_MAX}", id.len())));
     }
     Ok(())
 }

@@ -70,9 +70,7 @@ impl Importer {
     /// or the click. Appends nothing on an error.
     pub fn line(&mut self, line: &[u8], out: &mut Vec<NewRecord>) -> Result<LineKind, LineError> {
         if line.len() > LINE_BYTES_MAX {
-            return Err(LineError::TooLong {
-                bytes: line.len() as u64,
-            });
+            return Err(LineError::TooLong { bytes: line.len() as u64 });
         }
         match line::parse(line, self.options.received_at_ms, self.options.ahead_ms)? {
             Parsed::Order(order) => {
@@ -145,12 +143,7 @@ impl Importer {
         for item in self.writer.items() {
             out.push(record(&self.items, partition, community.clone(), item.clone()));
         }
-        out.push(record(
-            &self.clicks,
-            partition_of(&user, self.options.partitions),
-            user,
-            click,
-        ));
+        out.push(record(&self.clicks, partition_of(&user, self.options.partitions), user, click));
     }
 
     fn click(&mut self, click: &Click<'_>, out: &mut Vec<NewRecord>) {

@@ -16,17 +16,11 @@ const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
 
 #[derive(Debug, thiserror::Error)]
 pub enum SourceError {
-    #[error(
-        "input {path:?} cannot be opened: {cause}; give the path of a file of one JSON object a line, plain or gzip"
-    )]
+    #[error("input {path:?} cannot be opened: {cause}; give the path of a file of one JSON object a line, plain or gzip")]
     Open { path: PathBuf, cause: io::Error },
-    #[error(
-        "input {path:?} cannot be read at byte {at}: {cause}; check that the file is whole, then run again with the same data directory"
-    )]
+    #[error("input {path:?} cannot be read at byte {at}: {cause}; check that the file is whole, then run again with the same data directory")]
     Read { path: PathBuf, at: u64, cause: io::Error },
-    #[error(
-        "input {path:?} has {len} bytes, but {at} were reached before: it changed; import it under a new data directory"
-    )]
+    #[error("input {path:?} has {len} bytes, but {at} were reached before: it changed; import it under a new data directory")]
     Shorter { path: PathBuf, len: u64, at: u64 },
 }
 
@@ -53,10 +47,7 @@ pub fn identify(path: &Path, mut progress: impl FnMut(u64)) -> Result<InputIdent
         progress(content.at);
     }
     let sha256 = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
-    Ok(InputIdentity {
-        sha256,
-        bytes: content.at,
-    })
+    Ok(InputIdentity { sha256, bytes: content.at })
 }
 
 /// The content of a file, inflated where it is compressed.
@@ -74,26 +65,15 @@ enum Stream {
 
 impl Content {
     fn open(path: &Path) -> Result<Content, SourceError> {
-        let failed = |cause| SourceError::Open {
-            path: path.to_owned(),
-            cause,
-        };
+        let failed = |cause| SourceError::Open { path: path.to_owned(), cause };
         let file = File::open(path).map_err(failed)?;
         if file.metadata().map_err(failed)?.is_dir() {
             return Err(failed(io::Error::new(io::ErrorKind::IsADirectory, "it is a directory")));
         }
         let mut file = BufReader::with_capacity(READ_BYTES, file);
         let gzip = file.fill_buf().map_err(failed)?.starts_with(&GZIP_MAGIC);
-        let stream = if gzip {
-            Stream::Gzip(Box::new(MultiGzDecoder::new(file)))
-        } else {
-            Stream::Plain(file)
-        };
-        Ok(Content {
-            path: path.to_owned(),
-            stream,
-            at: 0,
-        })
+        let stream = if gzip { Stream::Gzip(Box::new(MultiGzDecoder::new(file))) } else { Stream::Plain(file) };
+        Ok(Content { path: path.to_owned(), stream, at: 0 })
     }
 
     fn read(&mut self, buffer: &mut [u8]) -> Result<usize, SourceError> {
@@ -108,13 +88,7 @@ impl Content {
                     return Ok(read);
                 }
                 Err(cause) if cause.kind() == io::ErrorKind::Interrupted => {}
-                Err(cause) => {
-                    return Err(SourceError::Read {
-                        path: self.path.clone(),
-                        at: self.at,
-                        cause,
-                    });
-                }
+                Err(cause) => return Err(SourceError::Read { path: self.path.clone(), at: self.at, cause }),
             }
         }
     }
@@ -122,18 +96,10 @@ impl Content {
     /// Goes on at a byte of the content: a plain file is sought, a compressed one read up to there.
     fn skip_to(&mut self, at: u64) -> Result<(), SourceError> {
         if let Stream::Plain(file) = &mut self.stream {
-            let failed = |cause| SourceError::Read {
-                path: self.path.clone(),
-                at,
-                cause,
-            };
+            let failed = |cause| SourceError::Read { path: self.path.clone(), at, cause };
             let len = file.get_ref().metadata().map_err(failed)?.len();
             if at > len {
-                return Err(SourceError::Shorter {
-                    path: self.path.clone(),
-                    len,
-                    at,
-                });
+                return Err(SourceError::Shorter { path: self.path.clone(), len, at });
             }
             self.at = file.seek(SeekFrom::Start(at)).map_err(failed)?;
             return Ok(());
@@ -142,11 +108,7 @@ impl Content {
         while self.at < at {
             let wanted = usize::try_from(at - self.at).map_or(READ_BYTES, |left| left.min(READ_BYTES));
             if self.read(&mut buffer[..wanted])? == 0 {
-                return Err(SourceError::Shorter {
-                    path: self.path.clone(),
-                    len: self.at,
-                    at,
-                });
+                return Err(SourceError::Shorter { path: self.path.clone(), len: self.at, at });
             }
         }
         Ok(())
@@ -168,12 +130,7 @@ impl Lines {
     pub fn open(path: &Path, from: u64, chunk_bytes: usize) -> Result<Lines, SourceError> {
         let mut content = Content::open(path)?;
         content.skip_to(from)?;
-        Ok(Lines {
-            content,
-            chunk_bytes: chunk_bytes.max(1),
-            rest: Vec::new(),
-            ended: false,
-        })
+        Ok(Lines { content, chunk_bytes: chunk_bytes.max(1), rest: Vec::new(), ended: false })
     }
 
     /// The next lines, or `None` at the end. Blocks on the file.
@@ -197,12 +154,7 @@ impl Lines {
             }
             searched = bytes.len();
         }
-        Ok((!bytes.is_empty()).then_some(Chunk {
-            end: start + bytes.len() as u64,
-            start,
-            bytes,
-            excess: 0,
-        }))
+        Ok((!bytes.is_empty()).then_some(Chunk { end: start + bytes.len() as u64, start, bytes, excess: 0 }))
     }
 
     fn fill(&mut self, bytes: &mut Vec<u8>, target: usize) -> Result<(), SourceError> {
@@ -228,21 +180,11 @@ impl Lines {
             if let Some(newline) = memchr::memchr(b'\n', &next) {
                 self.rest = next.split_off(newline + 1);
                 let excess = len + newline as u64 - bytes.len() as u64;
-                return Ok(Chunk {
-                    start,
-                    end: start + len + newline as u64 + 1,
-                    bytes,
-                    excess,
-                });
+                return Ok(Chunk { start, end: start + len + newline as u64 + 1, bytes, excess });
             }
             len += next.len() as u64;
         }
-        Ok(Chunk {
-            start,
-            end: start + len,
-            excess: len - bytes.len() as u64,
-            bytes,
-        })
+        Ok(Chunk { start, end: start + len, excess: len - bytes.len() as u64, bytes })
     }
 }
 
@@ -291,17 +233,8 @@ impl Chunk {
                 if bytes.is_empty() {
                     continue;
                 }
-                let end = if next == self.bytes.len() {
-                    self.end
-                } else {
-                    self.start + next as u64
-                };
-                return Some(RawLine {
-                    start,
-                    end,
-                    bytes,
-                    len: bytes.len() as u64 + self.excess,
-                });
+                let end = if next == self.bytes.len() { self.end } else { self.start + next as u64 };
+                return Some(RawLine { start, end, bytes, len: bytes.len() as u64 + self.excess });
             }
             None
         })
@@ -310,10 +243,6 @@ impl Chunk {
 
 /// Without blanks at the ends, and without the mark that some editors put at the beginning of a file.
 fn trimmed(line: &[u8], start: u64) -> &[u8] {
-    let line = if start == 0 {
-        line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line)
-    } else {
-        line
-    };
+    let line = if start == 0 { line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line) } else { line };
     line.trim_ascii()
 }

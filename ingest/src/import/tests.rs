@@ -11,11 +11,7 @@ use super::*;
 const NOW: i64 = 1_800_000_000_000;
 
 fn importer() -> Importer {
-    Importer::new(ImportOptions {
-        partitions: 8,
-        received_at_ms: NOW,
-        ahead_ms: 600_000,
-    })
+    Importer::new(ImportOptions { partitions: 8, received_at_ms: NOW, ahead_ms: 600_000 })
 }
 
 fn import(line: &str) -> Result<Vec<NewRecord>, LineError> {
@@ -38,13 +34,7 @@ fn an_order_becomes_its_row_its_items_and_a_click() {
         .iter()
         .map(|r| {
             let key = String::from_utf8_lossy(&r.key);
-            format!(
-                "{} {} {key} {} {}",
-                r.topic,
-                r.partition,
-                r.timestamp_ms,
-                String::from_utf8_lossy(value(r))
-            )
+            format!("{} {} {key} {} {}", r.topic, r.partition, r.timestamp_ms, String::from_utf8_lossy(value(r)))
         })
         .collect();
     expect_test::expect![[r#"
@@ -59,10 +49,7 @@ fn an_order_becomes_its_row_its_items_and_a_click() {
         assert_eq!(decoded.received_at.0, NOW);
         assert!(decoded.identity.is_some() && decoded.snapshot_at.is_none());
         if let Event::Order(order) = decoded.event {
-            assert_eq!(
-                (order.pay_amount.0, decoded.event_time.expect("paid").0),
-                (210, 1_793_491_200_207)
-            );
+            assert_eq!((order.pay_amount.0, decoded.event_time.expect("paid").0), (210, 1_793_491_200_207));
         }
     }
 }
@@ -84,10 +71,7 @@ fn a_click_is_of_a_user_or_of_a_visitor() {
     assert_eq!(by_visitor[0].key.as_ref(), b"v\"9\n");
     assert!(decode(Topic::Clicks, value(&by_visitor[0]), Zone::UTC).is_ok());
     let nobody = import(&CLICK.replace(r#""user_id":7,"#, "")).expect_err("nobody acted");
-    assert_eq!(
-        nobody.to_string(),
-        r#"field "user_id" is missing, and there is no anonymous_id"#
-    );
+    assert_eq!(nobody.to_string(), r#"field "user_id" is missing, and there is no anonymous_id"#);
 }
 
 #[test]
@@ -109,21 +93,9 @@ fn bad_lines_name_what_is_wrong() {
         (r#""user_id":7"#, r#""user_id":7,"user_id":8"#, "duplicate field"),
         (r#""qty":2"#, r#""qty":0"#, "has qty 0 in item 0"),
         (r#""qty":2"#, r#""qty":2147483648"#, "has qty 2147483648 in item 0"),
-        (
-            r#""price_cents":0"#,
-            r#""price_cents":-1"#,
-            "has price_cents -1 in item 1",
-        ),
-        (
-            r#""price_cents":105"#,
-            r#""price_cents":9223372036854775807"#,
-            "adds up to more than",
-        ),
-        (
-            r#""price_cents":105"#,
-            r#""price_cents":600000000000000"#,
-            "adds up to more than",
-        ),
+        (r#""price_cents":0"#, r#""price_cents":-1"#, "has price_cents -1 in item 1"),
+        (r#""price_cents":105"#, r#""price_cents":9223372036854775807"#, "adds up to more than"),
+        (r#""price_cents":105"#, r#""price_cents":600000000000000"#, "adds up to more than"),
         (r#","paid_at":1793491200207"#, "", r#"field "paid_at" is missing"#),
         ("1793491200207", "1793491200", "not milliseconds"),
         ("1793491200207", "4070908800000", "ahead of the import"),
@@ -131,11 +103,7 @@ fn bad_lines_name_what_is_wrong() {
         (r#","status":"PAID""#, "", r#"field "status" is missing"#),
     ];
     for (from, to, expected) in cases {
-        let line = if from.is_empty() {
-            to.to_owned()
-        } else {
-            ORDER.replace(from, to)
-        };
+        let line = if from.is_empty() { to.to_owned() } else { ORDER.replace(from, to) };
         let error = import(&line).expect_err(&line).to_string();
         assert!(error.contains(expected) && !error.contains('\n'), "{line}\n{error}");
     }
@@ -143,18 +111,8 @@ fn bad_lines_name_what_is_wrong() {
     assert!(import(CLICK.trim_end_matches('}')).is_err());
     assert!(importer().line(b"{\"event_id\":\"\xff\"}", &mut Vec::new()).is_err());
     let bought_nothing = r#"{"event_id":"o","kind":"order","order_id":1,"user_id":1,"community_id":1,"items":[],"paid_at":1793491200207,"status":"PAID"}"#;
-    assert!(
-        import(bought_nothing)
-            .expect_err("no items")
-            .to_string()
-            .contains("is empty")
-    );
-    assert_eq!(
-        import(&bought_nothing.replace("PAID", "CANCELED"))
-            .expect("no money")
-            .len(),
-        2
-    );
+    assert!(import(bought_nothing).expect_err("no items").to_string().contains("is empty"));
+    assert_eq!(import(&bought_nothing.replace("PAID", "CANCELED")).expect("no money").len(), 2);
 }
 
 #[test]
@@ -162,37 +120,21 @@ fn a_dead_letter_keeps_the_line_and_why() {
     let importer = importer();
     let error = import("{").expect_err("no line");
     let record = importer.dead_letter(&error, b"{", "abc:17");
-    assert_eq!(
-        (record.topic.as_ref(), record.key.as_ref()),
-        ("dead-letter", b"abc:17".as_slice())
-    );
+    assert_eq!((record.topic.as_ref(), record.key.as_ref()), ("dead-letter", b"abc:17".as_slice()));
     let letter = DeadLetter::decode(value(&record)).expect("a dead letter");
     assert_eq!((letter.topic.as_str(), letter.code.as_str()), ("import", "malformed"));
     assert_eq!(DeadLetter::decode_bytes(&letter.value).expect("base64"), b"{");
 
     let long = vec![b'x'; DEAD_LETTER_BYTES_MAX + 1];
-    let error = LineError::TooLong {
-        bytes: long.len() as u64,
-    };
+    let error = LineError::TooLong { bytes: long.len() as u64 };
     let record = importer.dead_letter(&error, &long, "abc:18");
     assert!(value(&record).len() < linli_connectors::log::RECORD_BYTES_MAX);
-    assert!(
-        DeadLetter::decode(value(&record))
-            .expect("a dead letter")
-            .reason
-            .contains("are kept")
-    );
+    assert!(DeadLetter::decode(value(&record)).expect("a dead letter").reason.contains("are kept"));
 }
 
 #[test]
 fn times_are_written_as_they_are_read() {
-    for at in [
-        31_536_000_000,
-        951_782_400_123,
-        1_709_164_799_999,
-        4_102_444_800_000,
-        253_402_300_799_999,
-    ] {
+    for at in [31_536_000_000, 951_782_400_123, 1_709_164_799_999, 4_102_444_800_000, 253_402_300_799_999] {
         let text = write::utc_text(at);
         let text = std::str::from_utf8(&text).expect("ascii");
         assert_eq!(linli_schemas::change::parse_utc(text).expect(text).0, at, "{text}");
@@ -251,15 +193,11 @@ fn read_all(path: &std::path::Path, from: u64, chunk: usize) -> Vec<(u64, u64, S
 #[test]
 fn lines_come_with_their_bytes_and_reading_goes_on_from_any_of_them() {
     let content = b"\xef\xbb\xbfone\n\ntwo two\r\n  \nthree\n\nfour without end".to_vec();
-    let expected: Vec<(u64, u64, String)> = [
-        (0, 7, "one"),
-        (8, 17, "two two"),
-        (20, 26, "three"),
-        (27, 43, "four without end"),
-    ]
-    .into_iter()
-    .map(|(start, end, text)| (start, end, text.to_owned()))
-    .collect();
+    let expected: Vec<(u64, u64, String)> =
+        [(0, 7, "one"), (8, 17, "two two"), (20, 26, "three"), (27, 43, "four without end")]
+            .into_iter()
+            .map(|(start, end, text)| (start, end, text.to_owned()))
+            .collect();
     let mut two_members = gzip(&content[..10]);
     two_members.extend(gzip(&content[10..]));
     let (plain, packed) = (file(&content), file(&two_members));
@@ -270,10 +208,7 @@ fn lines_come_with_their_bytes_and_reading_goes_on_from_any_of_them() {
                 assert_eq!(read_all(path, *end, chunk), expected[i + 1..], "from {end}");
             }
         }
-        assert!(matches!(
-            Lines::open(path, 44, 10),
-            Err(SourceError::Shorter { at: 44, len: 43, .. })
-        ));
+        assert!(matches!(Lines::open(path, 44, 10), Err(SourceError::Shorter { at: 44, len: 43, .. })));
     }
     let mut told = Vec::new();
     let identity = identify(plain.path(), |bytes| told.push(bytes)).expect("read");
@@ -299,25 +234,13 @@ fn a_line_that_is_too_long_is_passed_over() {
         }
     }
     let long = long as u64;
-    assert_eq!(
-        seen,
-        [
-            (0, 4, 3, 3),
-            (4, 5 + long, long, DEAD_LETTER_BYTES_MAX),
-            (5 + long, 11 + long, 5, 5)
-        ]
-    );
+    assert_eq!(seen, [(0, 4, 3, 3), (4, 5 + long, long, DEAD_LETTER_BYTES_MAX), (5 + long, 11 + long, 5, 5)]);
 }
 
 #[test]
 fn an_input_that_cannot_be_read_is_named() {
     let missing = identify(std::path::Path::new("/nowhere/x.ndjson"), |_| ()).expect_err("no file");
-    assert!(
-        missing
-            .to_string()
-            .starts_with("input \"/nowhere/x.ndjson\" cannot be opened"),
-        "{missing}"
-    );
+    assert!(missing.to_string().starts_with("input \"/nowhere/x.ndjson\" cannot be opened"), "{missing}");
     let mut cut = gzip(&[b'x'; 10_000]);
     cut.truncate(cut.len() / 2);
     let file = file(&cut);

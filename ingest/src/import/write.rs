@@ -75,11 +75,7 @@ impl Writer {
             None => self.raw(b"null"),
         }
         self.raw(br#","status":"#);
-        self.int(if order.status == Status::Paid {
-            STATUS_PAID
-        } else {
-            STATUS_CANCELED
-        });
+        self.int(if order.status == Status::Paid { STATUS_PAID } else { STATUS_CANCELED });
         self.raw(br#","pay_amount":"#);
         self.money(order.pay_amount);
         self.raw(br#","created_at":"#);
@@ -195,8 +191,7 @@ impl Writer {
         self.out.push(b'"');
         self.int(fen / 100);
         let cents = (fen % 100) as u8;
-        self.out
-            .extend_from_slice(&[b'.', b'0' + cents / 10, b'0' + cents % 10, b'"']);
+        self.out.extend_from_slice(&[b'.', b'0' + cents / 10, b'0' + cents % 10, b'"']);
     }
 
     /// The inside of a JSON string.
@@ -247,11 +242,7 @@ pub(super) fn utc_text(at_ms: i64) -> [u8; 24] {
     let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     let month_from_march = (5 * day_of_year + 2) / 153;
     let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
-    let month = if month_from_march < 10 {
-        month_from_march + 3
-    } else {
-        month_from_march - 9
-    };
+    let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
     let year = year_of_era + era * 400 + i64::from(month <= 2);
     let mut text = *b"0000-00-00T00:00:00.000Z";
     let mut put = |end: usize, digits: usize, mut value: i64| {

@@ -15,26 +15,15 @@ use crate::harness::{Collector, click};
 #[tokio::test]
 async fn bodies_are_bounded_as_sent_and_inflated() {
     let collector = Collector::start();
-    let declared = Request::post("/v1/clicks")
-        .header("content-length", "10000001")
-        .body(Body::empty())
-        .expect("a request");
+    let declared = Request::post("/v1/clicks").header("content-length", "10000001").body(Body::empty()).expect("a request");
     assert_eq!(collector.send(declared).await.status, StatusCode::PAYLOAD_TOO_LARGE);
     let chunks = (0..11).map(|_| Ok::<_, std::io::Error>(bytes::Bytes::from(vec![b' '; 1_000_000])));
-    let undeclared = Request::post("/v1/clicks")
-        .body(Body::from_stream(futures::stream::iter(chunks)))
-        .expect("a request");
+    let undeclared = Request::post("/v1/clicks").body(Body::from_stream(futures::stream::iter(chunks))).expect("a request");
     let answer = collector.send(undeclared).await;
-    assert_eq!(
-        (answer.status, &answer.json()["code"]),
-        (StatusCode::PAYLOAD_TOO_LARGE, &"too_large".into())
-    );
+    assert_eq!((answer.status, &answer.json()["code"]), (StatusCode::PAYLOAD_TOO_LARGE, &"too_large".into()));
     let bomb = gzip(&vec![b' '; 100_000_000]);
     assert!(bomb.len() < 1_000_000);
-    let request = Request::post("/v1/clicks")
-        .header("content-encoding", "gzip")
-        .body(Body::from(bomb))
-        .expect("a request");
+    let request = Request::post("/v1/clicks").header("content-encoding", "gzip").body(Body::from(bomb)).expect("a request");
     assert_eq!(collector.send(request).await.status, StatusCode::PAYLOAD_TOO_LARGE);
     let many = format!("[{}1]", "1,".repeat(60_000));
     assert_eq!(collector.post(many).await.json()["code"], "too_many");
@@ -44,10 +33,7 @@ async fn bodies_are_bounded_as_sent_and_inflated() {
     // And a large batch within the bounds passes.
     let batch: Vec<String> = (0..20_000).map(|i| click(&format!("e{i}"))).collect();
     let answer = collector.post(format!("[{}]", batch.join(","))).await;
-    assert_eq!(
-        (answer.status, answer.json()["accepted"].as_u64()),
-        (StatusCode::ACCEPTED, Some(20_000))
-    );
+    assert_eq!((answer.status, answer.json()["accepted"].as_u64()), (StatusCode::ACCEPTED, Some(20_000)));
     assert_eq!(collector.log.clicks().await.len(), 20_000);
 }
 
@@ -65,10 +51,7 @@ async fn a_slow_log_is_answered_with_429_and_memory_stays_bounded() {
     }))
     .await;
     for answer in &answers {
-        assert_eq!(
-            (answer.status, &answer.json()["code"]),
-            (StatusCode::TOO_MANY_REQUESTS, &"busy".into())
-        );
+        assert_eq!((answer.status, &answer.json()["code"]), (StatusCode::TOO_MANY_REQUESTS, &"busy".into()));
         assert!((1..=5).contains(&answer.retry_after()));
     }
     collector.log.open.send_replace(true);
@@ -80,13 +63,7 @@ async fn a_slow_log_is_answered_with_429_and_memory_stays_bounded() {
         }
     };
     assert_eq!(answer.status, StatusCode::ACCEPTED);
-    let ids: BTreeSet<_> = collector
-        .log
-        .clicks()
-        .await
-        .iter()
-        .map(|c| c["event_id"].as_str().map(str::to_owned))
-        .collect();
+    let ids: BTreeSet<_> = collector.log.clicks().await.iter().map(|c| c["event_id"].as_str().map(str::to_owned)).collect();
     assert!(ids.contains(&Some("after".to_owned())) && ids.len() <= 13, "{ids:?}");
 }
 
@@ -128,26 +105,11 @@ async fn a_failing_log_is_answered_with_503_and_what_is_acknowledged_is_there() 
             }
         }
     }
-    let there: BTreeSet<String> = collector
-        .log
-        .clicks()
-        .await
-        .iter()
-        .filter_map(|c| c["event_id"].as_str().map(str::to_owned))
-        .collect();
-    assert!(
-        refused > 10 && acknowledged.len() > 200,
-        "the faults were met: {refused} refused"
-    );
-    assert_eq!(
-        acknowledged.difference(&there).count(),
-        0,
-        "nothing acknowledged is lost"
-    );
-    collector.log.inner.set_faults(LogFaults {
-        append_fails_before: 1.0,
-        ..LogFaults::default()
-    });
+    let there: BTreeSet<String> =
+        collector.log.clicks().await.iter().filter_map(|c| c["event_id"].as_str().map(str::to_owned)).collect();
+    assert!(refused > 10 && acknowledged.len() > 200, "the faults were met: {refused} refused");
+    assert_eq!(acknowledged.difference(&there).count(), 0, "nothing acknowledged is lost");
+    collector.log.inner.set_faults(LogFaults { append_fails_before: 1.0, ..LogFaults::default() });
     assert_eq!(collector.post(click("z")).await.status, StatusCode::SERVICE_UNAVAILABLE);
     assert_eq!(collector.get("/readyz").await.status, StatusCode::SERVICE_UNAVAILABLE);
     collector.log.inner.set_faults(LogFaults::default());

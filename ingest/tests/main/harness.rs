@@ -33,36 +33,17 @@ pub struct GatedLog {
 impl GatedLog {
     pub fn new() -> GatedLog {
         let inner = MemoryLog::new(OpenOptions::default()).fork("collector", 1, LogFaults::default());
-        GatedLog {
-            inner,
-            open: watch::Sender::new(true),
-            appends: Arc::default(),
-        }
+        GatedLog { inner, open: watch::Sender::new(true), appends: Arc::default() }
     }
 
     /// The values of a topic.
     pub async fn values(&self, topic: &str) -> Vec<Vec<u8>> {
         let log = self.inner.fork("test", 1, LogFaults::default());
-        let from = (0..8)
-            .map(|partition| {
-                (
-                    TopicPartition {
-                        topic: topic.into(),
-                        partition,
-                    },
-                    0,
-                )
-            })
-            .collect();
-        let Ok(mut reader) = log.reader(from).await else {
-            return Vec::new();
-        };
+        let from = (0..8).map(|partition| (TopicPartition { topic: topic.into(), partition }, 0)).collect();
+        let Ok(mut reader) = log.reader(from).await else { return Vec::new() };
         let (mut batch, mut values) = (Batch::default(), Vec::new());
         loop {
-            reader
-                .poll(&mut batch, 10_000, Duration::ZERO)
-                .await
-                .expect("no faults here");
+            reader.poll(&mut batch, 10_000, Duration::ZERO).await.expect("no faults here");
             if batch.is_empty() {
                 return values;
             }
@@ -141,12 +122,7 @@ impl Answer {
     }
 
     pub fn retry_after(&self) -> u64 {
-        let text = self
-            .headers
-            .get("retry-after")
-            .expect("retry-after")
-            .to_str()
-            .expect("ascii");
+        let text = self.headers.get("retry-after").expect("retry-after").to_str().expect("ascii");
         text.parse().expect("seconds")
     }
 }
@@ -160,13 +136,9 @@ impl Collector {
         let mut options = CollectOptions::default();
         change(&mut options);
         let log = GatedLog::new();
-        let (router, committer) = router(
-            Arc::new(log.clone()),
-            Arc::new(StandingClock),
-            Arc::new(SeededRandom::new(7)),
-            &options,
-        )
-        .expect("good options");
+        let (router, committer) =
+            router(Arc::new(log.clone()), Arc::new(StandingClock), Arc::new(SeededRandom::new(7)), &options)
+                .expect("good options");
         tokio::spawn(committer);
         Collector { router, log }
     }
@@ -175,21 +147,15 @@ impl Collector {
         let response = self.router.clone().oneshot(request).await.expect("infallible");
         let (parts, body) = response.into_parts();
         let body = axum::body::to_bytes(body, usize::MAX).await.expect("a body").to_vec();
-        Answer {
-            status: parts.status,
-            headers: parts.headers,
-            body,
-        }
+        Answer { status: parts.status, headers: parts.headers, body }
     }
 
     pub async fn post(&self, body: impl Into<Body>) -> Answer {
-        self.send(Request::post("/v1/clicks").body(body.into()).expect("a request"))
-            .await
+        self.send(Request::post("/v1/clicks").body(body.into()).expect("a request")).await
     }
 
     pub async fn get(&self, path: &str) -> Answer {
-        self.send(Request::get(path).body(Body::empty()).expect("a request"))
-            .await
+        self.send(Request::get(path).body(Body::empty()).expect("a request")).await
     }
 }
 

@@ -20,17 +20,8 @@ use crate::harness::GatedLog;
 const DEADLINE: Duration = Duration::from_secs(60);
 
 async fn bind(log: &GatedLog, listen: &str) -> linli_connectors::Result<Collector> {
-    let options = CollectOptions {
-        listen: listen.to_owned(),
-        ..CollectOptions::default()
-    };
-    Collector::bind(
-        Arc::new(log.clone()),
-        Arc::new(SystemClock),
-        Arc::new(SystemRandom::new()),
-        options,
-    )
-    .await
+    let options = CollectOptions { listen: listen.to_owned(), ..CollectOptions::default() };
+    Collector::bind(Arc::new(log.clone()), Arc::new(SystemClock), Arc::new(SystemRandom::new()), options).await
 }
 
 async fn start(log: &GatedLog) -> (SocketAddr, CancellationToken, JoinHandle<linli_connectors::Result<()>>) {
@@ -45,10 +36,7 @@ async fn start(log: &GatedLog) -> (SocketAddr, CancellationToken, JoinHandle<lin
 async fn post(address: SocketAddr, id: &str) -> Option<u16> {
     let body = format!(r#"{{"event_id":"{id}","type":"view","user_id":7,"community_id":12}}"#);
     let mut stream = TcpStream::connect(address).await.ok()?;
-    let request = format!(
-        "POST /v1/clicks HTTP/1.1\r\nhost: x\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}",
-        body.len()
-    );
+    let request = format!("POST /v1/clicks HTTP/1.1\r\nhost: x\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}", body.len());
     stream.write_all(request.as_bytes()).await.ok()?;
     let mut answer = String::new();
     stream.read_to_string(&mut answer).await.ok()?;
@@ -83,17 +71,9 @@ async fn what_was_acknowledged_before_and_while_draining_is_on_the_log() {
     };
     tokio::time::timeout(DEADLINE, enough).await.expect("clicks arrive");
     shutdown.cancel();
-    tokio::time::timeout(DEADLINE, running)
-        .await
-        .expect("it drains")
-        .expect("no panic")
-        .expect("no error");
-    let there: BTreeSet<String> = log
-        .clicks()
-        .await
-        .iter()
-        .filter_map(|click| click["event_id"].as_str().map(str::to_owned))
-        .collect();
+    tokio::time::timeout(DEADLINE, running).await.expect("it drains").expect("no panic").expect("no error");
+    let there: BTreeSet<String> =
+        log.clicks().await.iter().filter_map(|click| click["event_id"].as_str().map(str::to_owned)).collect();
     let mut acknowledged = 0;
     for sender in senders {
         let ids = sender.await.expect("no panic");
@@ -111,34 +91,18 @@ async fn a_port_in_use_is_named_with_a_remedy() {
     let error = bind(&log, &address).await.err().expect("the port is taken");
     assert_eq!(error.kind, ErrorKind::Config);
     assert!(error.to_string().contains(&address), "{error}");
-    assert!(
-        error
-            .hint
-            .is_some_and(|hint| hint.contains("another program has this port"))
-    );
-    assert_eq!(
-        bind(&log, "nonsense").await.err().expect("no address").kind,
-        ErrorKind::Config
-    );
+    assert!(error.hint.is_some_and(|hint| hint.contains("another program has this port")));
+    assert_eq!(bind(&log, "nonsense").await.err().expect("no address").kind, ErrorKind::Config);
 }
 
 #[tokio::test]
 async fn a_log_that_comes_later_is_waited_for() {
     let log = GatedLog::new();
-    log.inner.set_faults(LogFaults {
-        other_calls_fail: 1.0,
-        ..LogFaults::default()
-    });
+    log.inner.set_faults(LogFaults { other_calls_fail: 1.0, ..LogFaults::default() });
     let (address, shutdown, running) = start(&log).await;
     let first = tokio::spawn(async move { post(address, "a").await });
     log.inner.set_faults(LogFaults::default());
-    assert_eq!(
-        tokio::time::timeout(DEADLINE, first)
-            .await
-            .expect("an answer")
-            .expect("no panic"),
-        Some(202)
-    );
+    assert_eq!(tokio::time::timeout(DEADLINE, first).await.expect("an answer").expect("no panic"), Some(202));
     shutdown.cancel();
     running.await.expect("no panic").expect("drained");
 }
@@ -146,18 +110,10 @@ async fn a_log_that_comes_later_is_waited_for() {
 #[tokio::test]
 async fn another_partition_count_stops_it() {
     let log = GatedLog::new();
-    let topic = TopicSpec {
-        name: "clicks".to_owned(),
-        partitions: 3,
-        compacted: false,
-    };
+    let topic = TopicSpec { name: "clicks".to_owned(), partitions: 3, compacted: false };
     log.create_topics(&[topic]).await.expect("made");
     let (_, _, running) = start(&log).await;
-    let error = tokio::time::timeout(DEADLINE, running)
-        .await
-        .expect("it ends")
-        .expect("no panic")
-        .expect_err("refused");
+    let error = tokio::time::timeout(DEADLINE, running).await.expect("it ends").expect("no panic").expect_err("refused");
     assert_eq!(error.kind, ErrorKind::Config);
     assert!(error.hint.is_some_and(|hint| hint.contains("--partitions 3")));
 }

@@ -15,11 +15,7 @@ fn validator(text: &str) -> jsonschema::Validator {
 
 /// What a schema cannot say: the columns of a metric are of one length.
 fn ragged(value: &Value) -> bool {
-    let lengths = value["columns"]
-        .as_array()
-        .into_iter()
-        .flatten()
-        .map(|column| column.as_array().map(Vec::len));
+    let lengths = value["columns"].as_array().into_iter().flatten().map(|column| column.as_array().map(Vec::len));
     let lengths: Vec<_> = lengths.collect();
     lengths.windows(2).any(|pair| pair[0] != pair[1])
 }
@@ -32,10 +28,7 @@ fn judged(topic: Topic, validator: &jsonschema::Validator, value: &Value) -> Res
     if decoded.is_ok() == valid.is_ok() || ragged(value) {
         return Ok(decoded.is_ok());
     }
-    Err(format!(
-        "topic {}: {text}\ndecoder: {decoded:?}\nschema: {valid:?}",
-        topic.name()
-    ))
+    Err(format!("topic {}: {text}\ndecoder: {decoded:?}\nschema: {valid:?}", topic.name()))
 }
 
 /// Every place of a sample, replaced by every edge and taken out.
@@ -57,9 +50,7 @@ fn changes(sample: &Value) -> Vec<Value> {
 
 fn samples_of(topic: Topic) -> Vec<Value> {
     let of_topic = SAMPLES.iter().filter(|(name, _)| *name == topic.name());
-    of_topic
-        .map(|(_, text)| serde_json::from_str(text).expect("JSON"))
-        .collect()
+    of_topic.map(|(_, text)| serde_json::from_str(text).expect("JSON")).collect()
 }
 
 #[test]
@@ -75,11 +66,7 @@ fn one_change_anywhere_is_judged_alike() {
                 false => refused += 1,
             }
         }
-        assert!(
-            taken > 100 && refused > 400,
-            "{}: {taken} taken, {refused} refused",
-            topic.name()
-        );
+        assert!(taken > 100 && refused > 400, "{}: {taken} taken, {refused} refused", topic.name());
     }
 }
 
@@ -101,10 +88,7 @@ fn a_schema_that_differs_is_noticed() {
         let wrong = text.replace(from, to);
         assert_ne!(wrong, text, "{from}");
         let validator = validator(&wrong);
-        let noticed = samples_of(topic)
-            .iter()
-            .flat_map(changes)
-            .any(|value| judged(topic, &validator, &value).is_err());
+        let noticed = samples_of(topic).iter().flat_map(changes).any(|value| judged(topic, &validator, &value).is_err());
         assert!(noticed, "{}: {from} for {to}", topic.name());
     }
 }
@@ -119,10 +103,7 @@ fn other_tables_have_the_same_envelope() {
             assert!(orders.is_valid(&value), "{text}");
         }
     }
-    assert!(
-        !other.is_valid(&serde_json::json!({"op": "c", "source": {"server": "s", "ts_ms": 1}})),
-        "a written row is there"
-    );
+    assert!(!other.is_valid(&serde_json::json!({"op": "c", "source": {"server": "s", "ts_ms": 1}})), "a written row is there");
 }
 
 /// One damage: where, what with, and how.

@@ -24,11 +24,7 @@ fn no_sample_is_left_out() {
     for version in std::fs::read_dir(folder).expect("the folder is there").flatten() {
         for file in std::fs::read_dir(version.path()).expect("a folder a version").flatten() {
             let text = std::fs::read_to_string(file.path()).expect("readable");
-            assert!(
-                SAMPLES.iter().any(|(_, sample)| *sample == text),
-                "{} is not tested",
-                file.path().display()
-            );
+            assert!(SAMPLES.iter().any(|(_, sample)| *sample == text), "{} is not tested", file.path().display());
             files += 1;
         }
     }
@@ -36,9 +32,7 @@ fn no_sample_is_left_out() {
 }
 
 fn sample(name: &str, holds: &str) -> linli_schemas::event::Record {
-    let found = SAMPLES
-        .iter()
-        .find(|(topic, text)| *topic == name && text.contains(holds));
+    let found = SAMPLES.iter().find(|(topic, text)| *topic == name && text.contains(holds));
     let (topic, text) = found.unwrap_or_else(|| panic!("{name}: {holds}"));
     decode(Topic::from_name(topic).expect("known"), text.as_bytes(), Zone::SHANGHAI).expect("decodes")
 }
@@ -48,13 +42,8 @@ fn an_order_that_is_paid_is_counted_at_that_time() {
     let paid = sample("shop.orders", ":23");
     // 00:01:00 on the wall in Shanghai, which is eight hours ahead.
     assert_eq!(paid.event_time.map(|at| at.0), Some(1_793_491_260_000 - 8 * 3_600_000));
-    let Event::Order(order) = paid.event else {
-        panic!("an order")
-    };
-    assert_eq!(
-        (order.kind, order.pay_amount.0, order.was_paid, order.order_id.0),
-        (Kind::Written, 2550, false, u64::MAX)
-    );
+    let Event::Order(order) = paid.event else { panic!("an order") };
+    assert_eq!((order.kind, order.pay_amount.0, order.was_paid, order.order_id.0), (Kind::Written, 2550, false, u64::MAX));
     assert!(paid.snapshot_at.is_none() && paid.identity.is_some());
 }
 
@@ -73,12 +62,7 @@ fn metric_record() -> impl Strategy<Value = MetricRecord> {
     (metric, key, version, any::<(i64, i64)>(), 0..5_usize).prop_flat_map(|(metric, key, version, times, rows)| {
         let column = proptest::collection::vec(any::<i64>(), rows);
         proptest::collection::vec(column, metric.columns().len()).prop_map(move |columns| MetricRecord {
-            key: PartKey {
-                metric,
-                window_start: key.0,
-                dimension: key.1,
-                shard: key.2,
-            },
+            key: PartKey { metric, window_start: key.0, dimension: key.1, shard: key.2 },
             version: Version::from(version),
             as_of: times.0,
             window_end: times.1,
@@ -99,21 +83,7 @@ proptest! {
 
 #[test]
 fn versions_order_by_generation_then_epoch() {
-    let version = |generation, epoch| Version {
-        generation,
-        epoch,
-        sequence: 0,
-    };
-    let order = [
-        version(0, 1),
-        version(0, 2),
-        version(1, 0),
-        version(1, 7),
-        version(2, 3),
-    ];
-    assert!(
-        order
-            .windows(2)
-            .all(|pair| pair[0] < pair[1] && pair[0].as_u64() < pair[1].as_u64())
-    );
+    let version = |generation, epoch| Version { generation, epoch, sequence: 0 };
+    let order = [version(0, 1), version(0, 2), version(1, 0), version(1, 7), version(2, 3)];
+    assert!(order.windows(2).all(|pair| pair[0] < pair[1] && pair[0].as_u64() < pair[1].as_u64()));
 }

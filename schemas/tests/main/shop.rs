@@ -7,12 +7,7 @@ use linli_schemas::shop::{Place, Shards, TABLES, statements};
 #[test]
 fn orders_are_split_over_the_databases_and_the_rest_lies_once_or_beside_them() {
     let all = statements(&Shards::default());
-    let made = |name: &str| {
-        all.iter()
-            .filter(|s| s.sql.contains(name))
-            .map(|s| s.database)
-            .collect::<Vec<_>>()
-    };
+    let made = |name: &str| all.iter().filter(|s| s.sql.contains(name)).map(|s| s.database).collect::<Vec<_>>();
     assert_eq!(made("`shop_0`.`orders_7`"), [0]);
     assert_eq!(made("`shop_1`.`orders_8`"), [1]);
     assert_eq!(made("`shop_1`.`order_items_15`"), [1]);
@@ -21,25 +16,15 @@ fn orders_are_split_over_the_databases_and_the_rest_lies_once_or_beside_them() {
     assert_eq!(all.iter().filter(|s| s.sql.contains(".`orders_")).count(), 16);
     let names: BTreeSet<&String> = all.iter().map(|s| &s.sql).collect();
     assert_eq!(names.len(), all.len(), "nothing is made twice");
-    assert!(
-        all.iter()
-            .all(|s| s.sql.starts_with("CREATE ") && !s.sql.contains('{') && !s.sql.contains(';'))
-    );
-    let one = statements(&Shards {
-        prefix: "t".to_owned(),
-        databases: 1,
-        tables: 1,
-    });
+    assert!(all.iter().all(|s| s.sql.starts_with("CREATE ") && !s.sql.contains('{') && !s.sql.contains(';')));
+    let one = statements(&Shards { prefix: "t".to_owned(), databases: 1, tables: 1 });
     assert_eq!(one.len(), 1 + TABLES.len());
 }
 
 #[test]
 fn every_table_of_the_business_is_there_with_the_columns_that_are_read() {
     let columns = |name: &str| -> Vec<&str> {
-        let table = TABLES
-            .iter()
-            .find(|table| table.name == name)
-            .unwrap_or_else(|| panic!("{name}"));
+        let table = TABLES.iter().find(|table| table.name == name).unwrap_or_else(|| panic!("{name}"));
         table.columns().collect()
     };
     for name in "communities leaders suppliers warehouses categories brands products skus users orders order_items payments refunds \
@@ -50,27 +35,14 @@ fn every_table_of_the_business_is_there_with_the_columns_that_are_read() {
         assert!(!columns(name).is_empty(), "{name}");
     }
     for (name, read) in [
-        (
-            "orders",
-            "order_id user_id community_id leader_id status pay_amount created_at paid_at",
-        ),
-        (
-            "order_items",
-            "item_id order_id community_id sku_id category_id supplier_id qty price amount",
-        ),
+        ("orders", "order_id user_id community_id leader_id status pay_amount created_at paid_at"),
+        ("order_items", "item_id order_id community_id sku_id category_id supplier_id qty price amount"),
         ("refunds", "refund_id order_id community_id amount refunded_at"),
     ] {
         let there: BTreeSet<&str> = columns(name).into_iter().collect();
-        assert!(
-            read.split(' ').all(|column| there.contains(column)),
-            "{name}: {there:?}"
-        );
+        assert!(read.split(' ').all(|column| there.contains(column)), "{name}: {there:?}");
     }
     for table in TABLES.iter().filter(|table| table.place != Place::First) {
-        assert!(
-            table.columns().any(|column| column == "community_id"),
-            "{} is routed by community",
-            table.name
-        );
+        assert!(table.columns().any(|column| column == "community_id"), "{} is routed by community", table.name);
     }
 }

@@ -44,7 +44,6 @@ mod backoff;
 mod control;
 mod delivery;
 mod runner;
-mod skew;
 mod takeover;
 mod task_runner;
 

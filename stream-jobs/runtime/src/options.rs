@@ -98,11 +98,7 @@ impl JobsOptions {
     }
 
     pub(crate) fn check(&self) -> Result<()> {
-        let bad = |cause: &str| {
-            Err(Error::Options {
-                cause: cause.to_owned(),
-            })
-        };
+        let bad = |cause: &str| Err(Error::Options { cause: cause.to_owned() });
         match self {
             JobsOptions { partitions: 0, .. } => bad("there is at least one partition"),
             JobsOptions { threads: Some(0), .. } => bad("there is at least one thread"),

@@ -11,7 +11,7 @@ use crate::admission::marks::Marks;
 use crate::cells::Cells;
 use crate::codec::{Damaged, Reader, Writer};
 use crate::hashing::{IdMap, IdSet};
-use crate::job::{Context, Delivery, Job};
+use crate::job::{Context, Delivery, Job, Pace};
 use crate::names::Names;
 use crate::orders::Sale;
 use crate::window::{Windows, columns, transpose};
@@ -75,10 +75,14 @@ impl Job for TopN {
         });
         let mut days: Vec<(&i64, &mut Day)> = self.days.iter_mut().collect();
         days.sort_unstable_by_key(|(start, _)| **start);
+        // A day that is about to be dropped has no later turn.
+        let (pace, closed_before) = (out.pace, out.marks.join_closed_before());
         for (start, day) in days {
+            out.pace = if day.end <= closed_before { Pace::Live } else { pace };
             day.deliver_buckets(*start, out);
             day.deliver_lists(*start, out);
         }
+        out.pace = pace;
         self.hop.deliver(out);
     }
 

@@ -49,7 +49,7 @@ fn directory() -> PathBuf {
 /// Run by [`connect`] in a process of its own; among the other tests it has no directory and nothing to do.
 #[tokio::test(flavor = "multi_thread")]
 async fn serves_the_directory_it_is_given() {
-    let Some(directory) = std::env::args().next_back().map(PathBuf::from).filter(|path| path.is_absolute()) else { return };
+    let Some(directory) = std::env::args().skip(1).last().map(PathBuf::from).filter(|path| path.is_absolute()) else { return };
     let shutdown = CancellationToken::new();
     engine::cancel_when_stdin_ends(shutdown.clone()).expect("standard input");
     let options = engine::EngineOptions { directory, library: None };
