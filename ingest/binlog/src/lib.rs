@@ -1,0 +1,31 @@
+//! Binlogs of MySQL and MariaDB: events from bytes, row images to exact values, values to JSON.
+//!
+//! Pure: no I/O, no clock. No bytes make it panic, and what it allocates is bounded by what it is given.
+
+mod bytes;
+mod charset;
+mod compressed;
+mod decoder;
+mod error;
+mod event;
+mod gtid;
+mod header;
+mod payload;
+mod query;
+mod rows;
+mod rules;
+mod schema;
+mod table_map;
+
+pub use charset::Charset;
+pub use decoder::{Image, RowCursor, RowDecoder, RowImages, Warning, WarningKind, text_row_json};
+pub use error::{DecodeError, Mismatch, Result, TypeError};
+pub use event::{Event, parse};
+pub use gtid::{Gtid, GtidIntervals, MariadbGtid, MariadbGtidList, PreviousGtids, Uuid};
+pub use header::{Checksum, FormatDescription, HEADER_LEN, Header, MAGIC, frame, kind, verify};
+pub use payload::{Compression, Payload, PayloadEvents};
+pub use query::{Query, Session};
+pub use rows::{Rows, RowsKind};
+pub use rules::{ColumnRule, MaskStyle};
+pub use schema::{Column, ColumnType, Table};
+pub use table_map::{LogColumn, TableLayout, TableMap, column_type};

@@ -1,0 +1,319 @@
+//! Table maps: the shape of the rows that follow.
+
+use crate::bytes::{Bytes, bit, text};
+use crate::charset::Charset;
+use crate::error::{DecodeError, Result};
+use crate::header::{FormatDescription, kind};
+use crate::rows::COLUMNS_MAX;
+
+/// Column types as the log numbers them.
+pub mod column_type {
+    pub const TINY: u8 = 1;
+    pub const SHORT: u8 = 2;
+    pub const LONG: u8 = 3;
+    pub const FLOAT: u8 = 4;
+    pub const DOUBLE: u8 = 5;
+    pub const TIMESTAMP: u8 = 7;
+    pub const LONGLONG: u8 = 8;
+    pub const INT24: u8 = 9;
+    pub const DATE: u8 = 10;
+    pub const TIME: u8 = 11;
+    pub const DATETIME: u8 = 12;
+    pub const YEAR: u8 = 13;
+    pub const NEWDATE: u8 = 14;
+    pub const VARCHAR: u8 = 15;
+    pub const BIT: u8 = 16;
+    pub const TIMESTAMP2: u8 = 17;
+    pub const DATETIME2: u8 = 18;
+    pub const TIME2: u8 = 19;
+    pub const MARIADB_BLOB_COMPRESSED: u8 = 140;
+    pub const MARIADB_VARCHAR_COMPRESSED: u8 = 141;
+    pub const VECTOR: u8 = 242;
+    pub const JSON: u8 = 245;
+    pub const NEWDECIMAL: u8 = 246;
+    pub const ENUM: u8 = 247;
+    pub const SET: u8 = 248;
+    pub const TINY_BLOB: u8 = 249;
+    pub const MEDIUM_BLOB: u8 = 250;
+    pub const LONG_BLOB: u8 = 251;
+    pub const BLOB: u8 = 252;
+    pub const VAR_STRING: u8 = 253;
+    pub const STRING: u8 = 254;
+    pub const GEOMETRY: u8 = 255;
+}
+use column_type as t;
+
+/// A table map, with its columns yet to be read by [`TableMap::layout`].
+/// Two maps of equal `table_id` and equal bytes have the same layout: a reader keeps what it made of the first.
+#[derive(Debug, Clone, Copy)]
+pub struct TableMap<'a> {
+    pub table_id: u64,
+    pub flags: u16,
+    pub db: &'a str,
+    pub name: &'a str,
+    /// All behind the table id.
+    body: &'a [u8],
+    columns: &'a [u8],
+}
+
+impl<'a> TableMap<'a> {
+    pub(crate) fn parse(body: &'a [u8], format: &FormatDescription) -> Result<TableMap<'a>> {
+        let mut bytes = Bytes::new(body, "table map");
+        let short = format.post_header_len(kind::TABLE_MAP) == Some(6);
+        let table_id = bytes.uint(if short { 4 } else { 6 })?;
+        let flags = bytes.u16()?;
+        let behind = bytes.rest();
+        let (db, name) = (name(&mut bytes)?, name(&mut bytes)?);
+        Ok(TableMap {
+            table_id,
+            flags,
+            db,
+            name,
+            body: behind,
+            columns: bytes.rest(),
+        })
+    }
+
+    /// What two maps of the same table and shape have alike.
+    pub fn bytes(&self) -> &'a [u8] {
+        self.body
+    }
+
+    pub fn layout(&self) -> Result<TableLayout> {
+        let mut bytes = Bytes::new(self.columns, "table map");
+        let count = bytes.lenenc_len()?;
+        if count > COLUMNS_MAX {
+            return Err(DecodeError::invalid("table map", format!("{count} columns")));
+        }
+        let types = bytes.take(count)?;
+        let mut metadata = Bytes::new(bytes.lenenc_bytes()?, "metadata of a table map");
+        let nullable = bytes.take(count.div_ceil(8))?;
+        let mut columns = Vec::with_capacity(count);
+        for (index, kind) in types.iter().enumerate() {
+            let (kind, meta) = type_and_metadata(*kind, &mut metadata)?;
+            columns.push(LogColumn {
+                kind,
+                meta,
+                nullable: bit(nullable, index),
+                ..LogColumn::default()
+            });
+        }
+        let mut layout = TableLayout {
+            db: self.db.to_owned(),
+            name: self.name.to_owned(),
+            columns,
+            primary_key: None,
+        };
+        while !bytes.is_empty() {
+            let field = bytes.u8()?;
+            let value = Bytes::new(bytes.lenenc_bytes()?, "optional metadata of a table map");
+            layout.optional(field, value)?;
+        }
+        Ok(layout)
+    }
+}
+
+fn name<'a>(bytes: &mut Bytes<'a>) -> Result<&'a str> {
+    let name = bytes.name()?;
+    std::str::from_utf8(name)
+        .map_err(|_| DecodeError::invalid("name of a table", format!("{:?} is no UTF-8", text(name))))
+}
+
+/// A column as the log knows it. What is `None` the server did not write (`binlog_row_metadata` MINIMAL).
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct LogColumn {
+    /// See [`column_type`]; ENUM and SET told apart from CHAR.
+    pub kind: u8,
+    /// Precision and scale, largest length, fractional digits: as the type has it.
+    pub meta: u16,
+    pub nullable: bool,
+    pub name: Option<String>,
+    pub unsigned: Option<bool>,
+    pub collation: Option<u32>,
+    /// Elements of an ENUM or SET, in the column's character set; see [`LogColumn::values`].
+    raw_values: Option<Vec<Vec<u8>>>,
+    pub visible: Option<bool>,
+}
+
+/// A table as the log knows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TableLayout {
+    pub db: String,
+    pub name: String,
+    pub columns: Vec<LogColumn>,
+    pub primary_key: Option<Vec<usize>>,
+}
+
+fn type_and_metadata(kind: u8, metadata: &mut Bytes<'_>) -> Result<(u8, u16)> {
+    Ok(match kind {
+        t::FLOAT
+        | t::DOUBLE
+        | t::TINY_BLOB..=t::BLOB
+        | t::GEOMETRY
+        | t::JSON
+        | t::VECTOR
+        | t::MARIADB_BLOB_COMPRESSED
+        | t::TIME2
+        | t::DATETIME2
+        | t::TIMESTAMP2 => (kind, u16::from(metadata.u8()?)),
+        t::VARCHAR | t::MARIADB_VARCHAR_COMPRESSED => (kind, metadata.u16()?),
+        t::NEWDECIMAL | t::BIT => (kind, u16::from_be_bytes(metadata.array()?)),
+        t::STRING | t::VAR_STRING | t::ENUM | t::SET => string_metadata(kind, metadata.array()?),
+        t::TINY | t::SHORT | t::LONG | t::LONGLONG | t::INT24 | t::YEAR => (kind, 0),
+        t::TIMESTAMP | t::DATE | t::TIME | t::DATETIME | t::NEWDATE => (kind, 0),
+        other => return Err(DecodeError::invalid("table map", format!("column type {other}"))),
+    })
+}
+
+/// The first byte is the real type, but two of its bits hold the upper bits of a length over 255.
+fn string_metadata(kind: u8, [first, second]: [u8; 2]) -> (u8, u16) {
+    if first == 0 {
+        return (kind, u16::from(second));
+    }
+    if first & 0x30 != 0x30 {
+        let len = u16::from(second) | u16::from((first & 0x30) ^ 0x30) << 4;
+        return (first | 0x30, len);
+    }
+    (first, u16::from(second))
+}
+
+impl LogColumn {
+    fn is_numeric(&self) -> bool {
+        matches!(
+            self.kind,
+            t::TINY | t::SHORT | t::INT24 | t::LONG | t::LONGLONG | t::NEWDECIMAL | t::FLOAT | t::DOUBLE
+        )
+    }
+
+    fn is_character(&self) -> bool {
+        matches!(
+            self.kind,
+            t::STRING | t::VAR_STRING | t::VARCHAR | t::TINY_BLOB..=t::BLOB
+        ) || matches!(self.kind, t::MARIADB_BLOB_COMPRESSED | t::MARIADB_VARCHAR_COMPRESSED)
+    }
+
+    fn is_enum_or_set(&self) -> bool {
+        matches!(self.kind, t::ENUM | t::SET)
+    }
+
+    pub fn charset(&self) -> Option<Charset> {
+        self.collation.and_then(Charset::of_collation)
+    }
+
+    /// Elements of an ENUM or SET.
+    pub fn values(&self) -> Option<Vec<String>> {
+        let charset = self.charset().unwrap_or(Charset::Utf8mb4);
+        let values = self.raw_values.as_ref()?;
+        Some(values.iter().map(|value| charset.decode(value).into_owned()).collect())
+    }
+}
+
+/// Fields of the optional metadata.
+mod field {
+    pub const SIGNEDNESS: u8 = 1;
+    pub const DEFAULT_CHARSET: u8 = 2;
+    pub const COLUMN_CHARSET: u8 = 3;
+    pub const COLUMN_NAME: u8 = 4;
+    pub const SET_VALUES: u8 = 5;
+    pub const ENUM_VALUES: u8 = 6;
+    pub const PRIMARY_KEY: u8 = 8;
+    pub const PRIMARY_KEY_WITH_PREFIX: u8 = 9;
+    pub const ENUM_AND_SET_DEFAULT_CHARSET: u8 = 10;
+    pub const ENUM_AND_SET_COLUMN_CHARSET: u8 = 11;
+    pub const VISIBILITY: u8 = 12;
+}
+
+impl TableLayout {
+    fn optional(&mut self, kind: u8, mut value: Bytes<'_>) -> Result<()> {
+        match kind {
+            field::SIGNEDNESS => {
+                let bits = value.rest();
+                for (index, column) in self.columns.iter_mut().filter(|column| column.is_numeric()).enumerate() {
+                    column.unsigned = Some(most_significant_first(bits, index));
+                }
+            }
+            field::VISIBILITY => {
+                let bits = value.rest();
+                for (index, column) in self.columns.iter_mut().enumerate() {
+                    column.visible = Some(most_significant_first(bits, index));
+                }
+            }
+            field::DEFAULT_CHARSET => self.default_charset(value, LogColumn::is_character)?,
+            field::ENUM_AND_SET_DEFAULT_CHARSET => self.default_charset(value, LogColumn::is_enum_or_set)?,
+            field::COLUMN_CHARSET => self.each_charset(value, LogColumn::is_character)?,
+            field::ENUM_AND_SET_COLUMN_CHARSET => self.each_charset(value, LogColumn::is_enum_or_set)?,
+            field::COLUMN_NAME => {
+                for column in &mut self.columns {
+                    column.name = Some(text(value.lenenc_bytes()?));
+                }
+            }
+            field::SET_VALUES => self.values(value, t::SET)?,
+            field::ENUM_VALUES => self.values(value, t::ENUM)?,
+            field::PRIMARY_KEY | field::PRIMARY_KEY_WITH_PREFIX => {
+                let mut key = Vec::new();
+                while !value.is_empty() {
+                    key.push(self.index(value.lenenc()?)?);
+                    if kind == field::PRIMARY_KEY_WITH_PREFIX {
+                        value.lenenc()?;
+                    }
+                }
+                self.primary_key = Some(key);
+            }
+            _ => {} // geometry types and what is still to come: not needed to read values
+        }
+        Ok(())
+    }
+
+    fn index(&self, index: u64) -> Result<usize> {
+        let index = usize::try_from(index).ok().filter(|index| *index < self.columns.len());
+        index.ok_or_else(|| {
+            DecodeError::invalid(
+                "optional metadata of a table map",
+                "it names a column that is not there",
+            )
+        })
+    }
+
+    /// One collation for all columns of the kind, then those that differ, by their place among them.
+    fn default_charset(&mut self, mut value: Bytes<'_>, of: fn(&LogColumn) -> bool) -> Result<()> {
+        let default = collation(value.lenenc()?);
+        let mut columns: Vec<&mut LogColumn> = self.columns.iter_mut().filter(|column| of(column)).collect();
+        for column in &mut columns {
+            column.collation = default;
+        }
+        while !value.is_empty() {
+            let (index, other) = (value.lenenc()?, collation(value.lenenc()?));
+            if let Some(column) = usize::try_from(index).ok().and_then(|index| columns.get_mut(index)) {
+                column.collation = other;
+            }
+        }
+        Ok(())
+    }
+
+    fn each_charset(&mut self, mut value: Bytes<'_>, of: fn(&LogColumn) -> bool) -> Result<()> {
+        for column in self.columns.iter_mut().filter(|column| of(column)) {
+            column.collation = collation(value.lenenc()?);
+        }
+        Ok(())
+    }
+
+    /// The elements of ENUMs or SETs. They are kept as bytes of the column's character set, which may be told later.
+    fn values(&mut self, mut value: Bytes<'_>, kind: u8) -> Result<()> {
+        for column in self.columns.iter_mut().filter(|column| column.kind == kind) {
+            let mut values = Vec::new();
+            for _ in 0..value.lenenc_len()? {
+                values.push(value.lenenc_bytes()?.to_vec());
+            }
+            column.raw_values = Some(values);
+        }
+        Ok(())
+    }
+}
+
+fn collation(number: u64) -> Option<u32> {
+    u32::try_from(number).ok()
+}
+
+fn most_significant_first(bits: &[u8], index: usize) -> bool {
+    bits.get(index >> 3).is_some_and(|byte| byte << (index & 7) & 0x80 != 0)
+}
