@@ -1,56 +1,205 @@
 //! Row images of a rows event, by the schema of their table.
 
+use crate::bytes::{Bytes, bit};
+use crate::columns::{Columns, Source};
 use crate::error::{DecodeError, Mismatch, Result};
-use crate::rows::Rows;
+use crate::escape::Form;
+use crate::rows::{Rows, RowsKind};
 use crate::rules::ColumnRule;
 use crate::schema::Table;
 use crate::table_map::TableLayout;
+use crate::value::Outcome;
+use crate::value::wire::{Value, Width, plan};
 
 /// Reads the rows of one table map with one schema; made once and kept as long as both stay.
 #[derive(Debug)]
-pub struct RowDecoder {}
+pub struct RowDecoder {
+    columns: Columns<Value>,
+    widths: Vec<Width>,
+}
+
+impl Source for Value {
+    #[inline]
+    fn write(&self, cell: &[u8], form: Form, out: &mut Vec<u8>) -> Result<Outcome> {
+        Value::write(self, cell, form, out)
+    }
+}
 
 impl RowDecoder {
     /// `rules` is empty (all are kept) or holds one for each column.
     pub fn new(layout: &TableLayout, table: &Table, rules: &[ColumnRule]) -> Result<RowDecoder, Mismatch> {
-        let _ = (layout, table, rules);
-        Ok(RowDecoder {})
+        let (schema, log) = (table.columns.len(), layout.columns.len());
+        if schema != log {
+            return Err(Mismatch::ColumnCount {
+                table: table.full_name(),
+                schema,
+                log,
+            });
+        }
+        let (mut widths, mut values) = (Vec::with_capacity(log), Vec::with_capacity(log));
+        for (index, (log, column)) in layout.columns.iter().zip(&table.columns).enumerate() {
+            if let Some(name) = log.name.as_ref().filter(|name| **name != column.name) {
+                let (schema, log) = (column.name.clone(), name.clone());
+                return Err(Mismatch::ColumnName {
+                    table: table.full_name(),
+                    index,
+                    schema,
+                    log,
+                });
+            }
+            let (width, value) = plan(log, column).map_err(|log| Mismatch::ColumnType {
+                table: table.full_name(),
+                column: column.name.clone(),
+                schema: column.kind.to_string(),
+                log,
+            })?;
+            widths.push(width);
+            values.push(value);
+        }
+        Ok(RowDecoder {
+            columns: Columns::new(table, rules, values)?,
+            widths,
+        })
     }
 
     /// The rows of an event, one after the other.
     pub fn rows<'a>(&'a self, rows: &'a Rows<'_>) -> Result<RowCursor<'a>> {
-        let _ = rows;
-        Err(DecodeError::invalid("rows event", "not yet"))
+        if rows.width != self.widths.len() {
+            let detail = format!("it has {} columns, its table map {}", rows.width, self.widths.len());
+            return Err(DecodeError::invalid("rows event", detail));
+        }
+        let complete = |present: &[u8]| (0..rows.width).all(|index| bit(present, index));
+        Ok(RowCursor {
+            decoder: self,
+            kind: rows.kind,
+            present: [(rows.before, complete(rows.before)), (rows.after, complete(rows.after))],
+            data: Bytes::new(&rows.data, "row image"),
+            before: Vec::with_capacity(rows.width),
+            after: Vec::with_capacity(rows.width),
+            failed: false,
+        })
+    }
+
+    fn read<'a>(
+        &self,
+        (present, complete): (&[u8], bool),
+        data: &mut Bytes<'a>,
+        cells: &mut Vec<Cell<'a>>,
+    ) -> Result<()> {
+        cells.clear();
+        let count = if complete {
+            self.widths.len()
+        } else {
+            (0..self.widths.len()).filter(|index| bit(present, *index)).count()
+        };
+        let nulls = data.take(count.div_ceil(8))?;
+        let mut at = 0;
+        for (index, width) in self.widths.iter().enumerate() {
+            if !complete && !bit(present, index) {
+                cells.push(Cell::Absent);
+                continue;
+            }
+            let is_null = bit(nulls, at);
+            at += 1;
+            cells.push(if is_null {
+                Cell::Null
+            } else {
+                Cell::Value(width.take(data)?)
+            });
+        }
+        Ok(())
     }
 }
 
+/// What an image holds of a column.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Cell<'a> {
+    Absent,
+    Null,
+    Value(&'a [u8]),
+}
+
 /// Gives rows; its memory is used again for each.
+#[derive(Debug)]
 pub struct RowCursor<'a> {
     decoder: &'a RowDecoder,
+    kind: RowsKind,
+    present: [(&'a [u8], bool); 2],
+    data: Bytes<'a>,
+    before: Vec<Cell<'a>>,
+    after: Vec<Cell<'a>>,
+    failed: bool,
 }
 
 impl<'a> RowCursor<'a> {
-    /// The next row's images, valid until the next call.
+    /// The next row's images, valid until the next call. Behind an error nothing comes.
     pub fn next_row(&mut self) -> Option<Result<RowImages<'_>>> {
-        let _ = self.decoder;
-        None
+        if self.failed || self.data.is_empty() {
+            return None;
+        }
+        if let Err(error) = self.read_row() {
+            self.failed = true;
+            return Some(Err(error));
+        }
+        let decoder = self.decoder;
+        let (before, after) = (
+            Image {
+                decoder,
+                cells: &self.before,
+            },
+            Image {
+                decoder,
+                cells: &self.after,
+            },
+        );
+        Some(Ok(RowImages {
+            before: (self.kind != RowsKind::Insert).then_some(before),
+            after: (self.kind != RowsKind::Delete).then_some(after),
+        }))
+    }
+
+    fn read_row(&mut self) -> Result<()> {
+        let left = self.data.rest().len();
+        let [before, after] = self.present;
+        if self.kind != RowsKind::Insert {
+            self.decoder.read(before, &mut self.data, &mut self.before)?;
+        }
+        if self.kind != RowsKind::Delete {
+            self.decoder.read(after, &mut self.data, &mut self.after)?;
+        }
+        if self.kind == RowsKind::Update && !after.1 {
+            // What an update leaves out it did not change.
+            for (after, before) in self.after.iter_mut().zip(&self.before) {
+                if matches!(after, Cell::Absent) {
+                    *after = *before;
+                }
+            }
+        }
+        if self.data.rest().len() == left {
+            return Err(DecodeError::invalid("rows event", "rows of no columns"));
+        }
+        Ok(())
     }
 }
 
 /// What a row was and became. Where the server writes only the changed columns, `after` takes the others from `before`
 /// as far as they are there.
+#[derive(Debug, Clone, Copy)]
 pub struct RowImages<'a> {
+    /// None for an insert.
     pub before: Option<Image<'a>>,
+    /// None for a delete.
     pub after: Option<Image<'a>>,
 }
 
 /// One image of a row.
-#[derive(Clone, Copy)]
+#[derive(Debug, Clone, Copy)]
 pub struct Image<'a> {
     decoder: &'a RowDecoder,
+    cells: &'a [Cell<'a>],
 }
 
-/// A value that was written as null because it cannot be told otherwise; `column` is an index of the table.
+/// A value that was not written as the server holds it; `column` is an index of the table.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Warning {
     pub column: usize,
@@ -59,54 +208,65 @@ pub struct Warning {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WarningKind {
-    /// 0000-00-00
+    /// 0000-00-00; null was written.
     ZeroDate,
-    /// A day that no calendar has, such as 2023-02-30.
+    /// A day that no calendar has, such as 2023-02-30; null was written.
     ImpossibleDate,
-    /// Bytes that are no text of the column's character set; written with U+FFFD in their place.
+    /// Bytes that are no text of the column's character set; U+FFFD was written in their place.
     InvalidText,
-    /// An ENUM or SET value beyond the elements that the schema knows.
+    /// An ENUM or SET value beyond the elements that the schema knows; null was written.
     UnknownElement,
-    /// A FLOAT or DOUBLE that is not finite.
+    /// A FLOAT or DOUBLE that is not finite; null was written.
     NotFinite,
 }
 
 impl<'a> Image<'a> {
-    /// Whether the log holds every column of the table.
+    /// Whether every column of the table is there.
     pub fn is_complete(&self) -> bool {
-        let _ = self.decoder;
-        true
+        !self.cells.iter().any(|cell| matches!(cell, Cell::Absent))
     }
 
-    /// Whether the log holds this column.
+    /// Whether this column is there, be it NULL.
     pub fn has(&self, column: usize) -> bool {
-        let _ = column;
-        true
+        self.cells.get(column).is_some_and(|cell| !matches!(cell, Cell::Absent))
     }
 
-    /// Appends a JSON object; columns that the log does not hold are left out. On an error `out` is as it was.
+    /// Whether this column is there and NULL.
+    pub fn is_null(&self, column: usize) -> bool {
+        matches!(self.cells.get(column), Some(Cell::Null))
+    }
+
+    /// Whether two images of the same decoder hold the same bytes in a column.
+    pub fn same(&self, other: &Image<'_>, column: usize) -> bool {
+        match (self.cells.get(column), other.cells.get(column)) {
+            (Some(Cell::Value(a)), Some(Cell::Value(b))) => a == b,
+            (Some(Cell::Null), Some(Cell::Null)) | (Some(Cell::Absent), Some(Cell::Absent)) => true,
+            _ => false,
+        }
+    }
+
+    /// Appends a JSON object; columns that are not there are left out. On an error `out` is as it was.
     pub fn write_json(&self, out: &mut Vec<u8>, warnings: &mut Vec<Warning>) -> Result<()> {
-        let _ = (out, warnings);
-        Ok(())
+        self.decoder
+            .columns
+            .write_object(self.cells.iter().copied(), out, warnings)
     }
 
-    /// Appends a column's value as text without quotes, as JSON would show it and before any rule: for keys and routing.
-    /// False, and nothing appended, where it is NULL or absent.
+    /// Appends a column's value as text, as JSON would show it but without quotes, and before any rule: for keys and routing.
+    /// False, and nothing appended, where it is absent, NULL, or null for want of a day.
     pub fn column_text(&self, column: usize, out: &mut Vec<u8>) -> Result<bool> {
-        let _ = (column, out);
-        Ok(false)
+        self.column(column, Form::Plain, out)
     }
-}
 
-/// Appends the JSON of a row as a SELECT's text protocol gives it, byte for byte what the row's image in the log would give.
-/// Cells stand in the table's order. The session: `character_set_results` utf8mb4, `time_zone` '+00:00'; a FLOAT is selected with `+0e0`.
-pub fn text_row_json(
-    table: &Table,
-    rules: &[ColumnRule],
-    cells: &[Option<&[u8]>],
-    out: &mut Vec<u8>,
-    warnings: &mut Vec<Warning>,
-) -> Result<()> {
-    let _ = (table, rules, cells, out, warnings);
-    Ok(())
+    /// Appends a column's value as JSON, before any rule; false as with [`Image::column_text`].
+    pub fn column_json(&self, column: usize, out: &mut Vec<u8>) -> Result<bool> {
+        self.column(column, Form::Json, out)
+    }
+
+    fn column(&self, column: usize, form: Form, out: &mut Vec<u8>) -> Result<bool> {
+        match self.cells.get(column) {
+            Some(Cell::Value(value)) => self.decoder.columns.write_one(column, value, form, out),
+            _ => Ok(false),
+        }
+    }
 }

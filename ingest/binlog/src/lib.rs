@@ -4,9 +4,11 @@
 
 mod bytes;
 mod charset;
+mod columns;
 mod compressed;
 mod decoder;
 mod error;
+mod escape;
 mod event;
 mod gtid;
 mod header;
@@ -16,9 +18,12 @@ mod rows;
 mod rules;
 mod schema;
 mod table_map;
+mod text_row;
+mod type_text;
+mod value;
 
 pub use charset::Charset;
-pub use decoder::{Image, RowCursor, RowDecoder, RowImages, Warning, WarningKind, text_row_json};
+pub use decoder::{Image, RowCursor, RowDecoder, RowImages, Warning, WarningKind};
 pub use error::{DecodeError, Mismatch, Result, TypeError};
 pub use event::{Event, parse};
 pub use gtid::{Gtid, GtidIntervals, MariadbGtid, MariadbGtidList, PreviousGtids, Uuid};
@@ -29,3 +34,4 @@ pub use rows::{Rows, RowsKind};
 pub use rules::{ColumnRule, MaskStyle};
 pub use schema::{Column, ColumnType, Table};
 pub use table_map::{LogColumn, TableLayout, TableMap, column_type};
+pub use text_row::{TextRows, select_expression, text_row_json};

@@ -1,0 +1,143 @@
+//! A table's columns on their way to a JSON object, whichever source their values come from.
+
+use crate::decoder::{Cell, Warning};
+use crate::error::{Mismatch, Result};
+use crate::escape::{Form, escape, write_text};
+use crate::rules::{ColumnRule, Transform};
+use crate::schema::Table;
+use crate::value::Outcome;
+
+/// Writes values of one column.
+pub(crate) trait Source {
+    fn write(&self, cell: &[u8], form: Form, out: &mut Vec<u8>) -> Result<Outcome>;
+}
+
+#[derive(Debug)]
+struct Column<S> {
+    source: S,
+    /// `,"name":`
+    label: Box<[u8]>,
+    name: Box<str>,
+    dropped: bool,
+    transform: Option<Transform>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Columns<S> {
+    table: Box<str>,
+    columns: Vec<Column<S>>,
+}
+
+impl<S: Source> Columns<S> {
+    /// `sources` has one for each column of the table.
+    pub(crate) fn new(table: &Table, rules: &[ColumnRule], sources: Vec<S>) -> Result<Columns<S>, Mismatch> {
+        let (columns, given) = (table.columns.len(), rules.len());
+        if given != 0 && given != columns {
+            return Err(Mismatch::RuleCount {
+                table: table.full_name(),
+                columns,
+                rules: given,
+            });
+        }
+        let columns = table
+            .columns
+            .iter()
+            .zip(sources)
+            .enumerate()
+            .map(|(index, (column, source))| {
+                let rule = rules.get(index).unwrap_or(&ColumnRule::Keep);
+                let mut label = b",\"".to_vec();
+                escape(column.name.as_bytes(), &mut label);
+                label.extend_from_slice(b"\":");
+                Column {
+                    source,
+                    label: label.into(),
+                    name: column.name.as_str().into(),
+                    dropped: *rule == ColumnRule::Drop,
+                    transform: rule.transform(&column.kind),
+                }
+            });
+        Ok(Columns {
+            table: table.full_name().into(),
+            columns: columns.collect(),
+        })
+    }
+
+    /// Appends an object of the cells that are there. On an error `out` is as it was.
+    #[inline]
+    pub(crate) fn write_object<'a>(
+        &self,
+        cells: impl Iterator<Item = Cell<'a>>,
+        out: &mut Vec<u8>,
+        warnings: &mut Vec<Warning>,
+    ) -> Result<()> {
+        let start = out.len();
+        for (index, (column, cell)) in self.columns.iter().zip(cells).enumerate() {
+            if column.dropped {
+                continue;
+            }
+            let outcome = match cell {
+                Cell::Absent => continue,
+                Cell::Null => {
+                    out.extend_from_slice(&column.label);
+                    out.extend_from_slice(b"null");
+                    continue;
+                }
+                Cell::Value(value) => {
+                    out.extend_from_slice(&column.label);
+                    column.write(value, Form::Json, out)
+                }
+            };
+            match outcome {
+                Ok(Outcome::Written) => {}
+                Ok(Outcome::Changed(kind)) => warnings.push(Warning { column: index, kind }),
+                Ok(Outcome::Null(kind)) => {
+                    out.extend_from_slice(b"null");
+                    warnings.push(Warning { column: index, kind });
+                }
+                Err(error) => {
+                    out.truncate(start);
+                    return Err(error.in_column(&self.table, &column.name));
+                }
+            }
+        }
+        // The first label's comma gives way to the brace.
+        match out.get_mut(start) {
+            Some(first) => *first = b'{',
+            None => out.push(b'{'),
+        }
+        out.push(b'}');
+        Ok(())
+    }
+
+    /// Appends one value, whatever its rule. False, and nothing appended, where there is none to tell.
+    pub(crate) fn write_one(&self, index: usize, value: &[u8], form: Form, out: &mut Vec<u8>) -> Result<bool> {
+        let Some(column) = self.columns.get(index) else {
+            return Ok(false);
+        };
+        let start = out.len();
+        match column.source.write(value, form, out) {
+            Ok(Outcome::Null(_)) => Ok(false),
+            Ok(_) => Ok(true),
+            Err(error) => {
+                out.truncate(start);
+                Err(error.in_column(&self.table, &column.name))
+            }
+        }
+    }
+}
+
+impl<S: Source> Column<S> {
+    #[inline]
+    fn write(&self, value: &[u8], form: Form, out: &mut Vec<u8>) -> Result<Outcome> {
+        let Some(transform) = &self.transform else {
+            return self.source.write(value, form, out);
+        };
+        let mut plain = Vec::new();
+        let outcome = self.source.write(value, Form::Plain, &mut plain)?;
+        if !matches!(outcome, Outcome::Null(_)) {
+            write_text(transform.apply(&String::from_utf8_lossy(&plain)).as_bytes(), form, out);
+        }
+        Ok(outcome)
+    }
+}
