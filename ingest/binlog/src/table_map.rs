@@ -54,6 +54,7 @@ pub struct TableMap<'a> {
     /// All behind the table id.
     body: &'a [u8],
     columns: &'a [u8],
+    is_mariadb: bool,
 }
 
 impl<'a> TableMap<'a> {
@@ -71,6 +72,7 @@ impl<'a> TableMap<'a> {
             name,
             body: behind,
             columns: bytes.rest(),
+            is_mariadb: format.is_mariadb(),
         })
     }
 
@@ -103,6 +105,7 @@ impl<'a> TableMap<'a> {
             name: self.name.to_owned(),
             columns,
             primary_key: None,
+            is_mariadb: self.is_mariadb,
         };
         while !bytes.is_empty() {
             let field = bytes.u8()?;
@@ -142,6 +145,7 @@ pub struct TableLayout {
     pub name: String,
     pub columns: Vec<LogColumn>,
     pub primary_key: Option<Vec<usize>>,
+    is_mariadb: bool,
 }
 
 fn type_and_metadata(kind: u8, metadata: &mut Bytes<'_>) -> Result<(u8, u16)> {
@@ -178,11 +182,13 @@ fn string_metadata(kind: u8, [first, second]: [u8; 2]) -> (u8, u16) {
 }
 
 impl LogColumn {
-    fn is_numeric(&self) -> bool {
-        matches!(
-            self.kind,
-            t::TINY | t::SHORT | t::INT24 | t::LONG | t::LONGLONG | t::NEWDECIMAL | t::FLOAT | t::DOUBLE
-        )
+    /// Whether the signedness has a bit for it. MariaDB gives YEAR one too.
+    fn has_sign(&self, mariadb: bool) -> bool {
+        mariadb && self.kind == t::YEAR
+            || matches!(
+                self.kind,
+                t::TINY | t::SHORT | t::INT24 | t::LONG | t::LONGLONG | t::NEWDECIMAL | t::FLOAT | t::DOUBLE
+            )
     }
 
     fn is_character(&self) -> bool {
@@ -190,6 +196,11 @@ impl LogColumn {
             self.kind,
             t::STRING | t::VAR_STRING | t::VARCHAR | t::TINY_BLOB..=t::BLOB
         ) || matches!(self.kind, t::MARIADB_BLOB_COMPRESSED | t::MARIADB_VARCHAR_COMPRESSED)
+    }
+
+    /// MariaDB counts geometries among the columns with a character set.
+    fn has_charset(&self) -> bool {
+        self.is_character() || self.kind == t::GEOMETRY
     }
 
     fn is_enum_or_set(&self) -> bool {
@@ -228,7 +239,9 @@ impl TableLayout {
         match kind {
             field::SIGNEDNESS => {
                 let bits = value.rest();
-                for (index, column) in self.columns.iter_mut().filter(|column| column.is_numeric()).enumerate() {
+                let mariadb = self.is_mariadb;
+                let numeric = self.columns.iter_mut().filter(|column| column.has_sign(mariadb));
+                for (index, column) in numeric.enumerate() {
                     column.unsigned = Some(most_significant_first(bits, index));
                 }
             }
@@ -238,6 +251,8 @@ impl TableLayout {
                     column.visible = Some(most_significant_first(bits, index));
                 }
             }
+            field::DEFAULT_CHARSET if self.is_mariadb => self.default_charset(value, LogColumn::has_charset)?,
+            field::COLUMN_CHARSET if self.is_mariadb => self.each_charset(value, LogColumn::has_charset)?,
             field::DEFAULT_CHARSET => self.default_charset(value, LogColumn::is_character)?,
             field::ENUM_AND_SET_DEFAULT_CHARSET => self.default_charset(value, LogColumn::is_enum_or_set)?,
             field::COLUMN_CHARSET => self.each_charset(value, LogColumn::is_character)?,

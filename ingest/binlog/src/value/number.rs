@@ -33,8 +33,8 @@ pub(crate) fn write_f32(value: f32, out: &mut Vec<u8>) -> Outcome {
     Outcome::Written
 }
 
-/// A DOUBLE inside of JSON, as MySQL prints it: plain up to 15 digits before the point and 14 zeros behind it, else with
-/// an exponent; a whole number gets a `.0`.
+/// A DOUBLE inside of JSON, as MySQL prints it: with an exponent where it is whole and has more than 15 digits, or begins
+/// behind the 14th zero; a whole number gets a `.0`.
 pub(crate) fn write_json_double(value: f64, out: &mut Vec<u8>) -> Outcome {
     if !value.is_finite() {
         return Outcome::Null(WarningKind::NotFinite);
@@ -89,7 +89,7 @@ fn write_gcvt(digits: &[u8], point: i32, out: &mut Vec<u8>) {
     let zeros = |count: i32, out: &mut Vec<u8>| out.extend(std::iter::repeat_n(b'0', count.max(0) as usize));
     if digits.is_empty() {
         out.extend_from_slice(b"0.0");
-    } else if !(1 - DIGITS..=DIGITS).contains(&point) {
+    } else if point < 1 - DIGITS || point > DIGITS && point as usize >= digits.len() {
         let (first, rest) = digits.split_at(1);
         out.extend_from_slice(first);
         if !rest.is_empty() {

@@ -4,7 +4,7 @@ use std::fmt::Display;
 use std::io::Read as _;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-use crate::bytes::{Bytes, le};
+use crate::bytes::{Bytes, be};
 use crate::error::{DecodeError, Result};
 use crate::escape::{Form, write_text};
 use crate::gtid::Uuid;
@@ -25,20 +25,10 @@ fn padded<const N: usize>(bytes: &[u8], what: &'static str) -> Result<[u8; N]> {
     Ok(array)
 }
 
-/// A UUID is kept with its parts turned around, so that those made one after the other stand together.
+/// In the log the parts stand in the order of the text, unlike in MariaDB's tables.
 pub(crate) fn write_uuid(bytes: &[u8], form: Form, out: &mut Vec<u8>) -> Result<()> {
-    let kept: [u8; 16] = padded(bytes, "UUID")?;
-    let [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p] = kept;
-    // Versions 6 and up are in order as they are; they show by the variant's bit, which is then where it belongs.
-    let turned = [m, n, o, p, k, l, i, j, g, h, a, b, c, d, e, f];
-    let is_turned = !(h_is_ordered(&kept));
-    write_display(Uuid(if is_turned { turned } else { kept }), form, out);
+    write_display(Uuid(padded(bytes, "UUID")?), form, out);
     Ok(())
-}
-
-fn h_is_ordered(kept: &[u8; 16]) -> bool {
-    let [_, _, _, _, _, _, version, _, variant, ..] = *kept;
-    version >= 0x60 && variant & 0x80 != 0
 }
 
 pub(crate) fn write_inet4(bytes: &[u8], form: Form, out: &mut Vec<u8>) -> Result<()> {
@@ -70,7 +60,7 @@ pub(crate) fn uncompress(value: &[u8]) -> Result<Vec<u8>> {
     if *head == 0 {
         return Ok(bytes.rest().to_vec());
     }
-    let declared = le(bytes.take(usize::from(head & 7))?);
+    let declared = be(bytes.take(usize::from(head & 7))?);
     if declared > crate::compressed::EVENT_LEN_MAX || head >> 4 != 8 {
         return Err(DecodeError::invalid(
             WHAT,
