@@ -33,9 +33,9 @@ pub struct Global {
     /// Checkpoints and lake: file:///DIR, memory:// or s3://BUCKET/PREFIX.
     #[arg(long, global = true, value_name = "URL")]
     pub blobs: Option<String>,
-    /// The shop: shop:// (simulated) or mysql://USER:PASSWORD@HOST:PORT.
+    /// The shop: shop:// (simulated) or mysql://USER:PASSWORD@HOST:PORT, once for each server.
     #[arg(long, global = true, value_name = "URL")]
-    pub shop: Option<String>,
+    pub shop: Vec<String>,
     /// Where the embedded endpoints live; a temporary directory when absent.
     #[arg(long, global = true, value_name = "DIR")]
     pub data_dir: Option<PathBuf>,
@@ -73,12 +73,14 @@ impl Global {
             ("serving", &self.serving),
             ("warehouse", &self.warehouse),
             ("blobs", &self.blobs),
-            ("shop", &self.shop),
         ];
         for (name, url) in endpoints {
             if let Some(url) = url {
                 overrides.set(name, "url", url);
             }
+        }
+        if !self.shop.is_empty() {
+            overrides.set("shop", "url", self.shop.join(" "));
         }
         if let Some(lateness) = &self.lateness {
             overrides.set("jobs", "lateness", lateness);
@@ -136,6 +138,64 @@ pub struct DemoArgs {
 pub enum IngestCommand {
     /// Collect clicks over HTTP.
     Collect(ListenArgs),
+    /// Follow the binlogs of the shop's databases.
+    Cdc(CdcArgs),
+}
+
+#[derive(Args, Debug)]
+pub struct CdcArgs {
+    #[command(subcommand)]
+    pub command: Option<CdcCommand>,
+}
+
+/// Without one: follow.
+#[derive(Debug, Subcommand)]
+pub enum CdcCommand {
+    /// Read tables anew, between live changes; ends their quarantine.
+    Snapshot {
+        /// As in shop_0.orders_3.
+        #[arg(required = true, value_name = "DATABASE.TABLE")]
+        tables: Vec<String>,
+    },
+    /// Where the readers are, and where they shall go on.
+    #[command(subcommand)]
+    Position(PositionCommand),
+}
+
+#[derive(Debug, Subcommand)]
+pub enum PositionCommand {
+    /// The position of each reader against the end of its server's log.
+    Show,
+    /// Go on at another place; what was between is published twice or never.
+    Set(PositionSetArgs),
+    /// Begin anew with a snapshot.
+    Reset {
+        #[arg(long)]
+        dry_run: bool,
+    },
+}
+
+#[derive(Args, Debug)]
+#[group(required = true, multiple = false)]
+pub struct PositionTarget {
+    /// As in binlog.000003:154.
+    #[arg(long, value_name = "FILE:POS")]
+    pub place: Option<String>,
+    /// Behind these transactions, written as the server writes them.
+    #[arg(long, value_name = "SET")]
+    pub gtid: Option<String>,
+    /// At the first transaction since then, as in 2026-11-01T08:00:00Z.
+    #[arg(long, value_name = "TIME")]
+    pub time: Option<String>,
+}
+
+#[derive(Args, Debug)]
+pub struct PositionSetArgs {
+    #[command(flatten)]
+    pub target: PositionTarget,
+    /// Say what it would skip or repeat, and do nothing.
+    #[arg(long)]
+    pub dry_run: bool,
 }
 
 #[derive(Args, Debug)]

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use figment::Figment;
 use figment::providers::{Env, Format, Serialized, Toml};
+use linli_ingest::cdc::{ColumnAction, MaskStyle};
 use linli_schemas::zone::Zone;
 use serde::{Deserialize, Serialize};
 
@@ -29,6 +30,7 @@ pub struct Config {
     pub jobs: Jobs,
     pub loader: Loader,
     pub collect: Collect,
+    pub cdc: Cdc,
     pub serve: Serve,
     pub simulator: Simulator,
 }
@@ -50,6 +52,7 @@ pub struct Jobs {
     pub epoch_interval: Span,
     pub catch_up_interval: Span,
     pub catch_up_records: u64,
+    pub idle_after: Span,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -64,6 +67,62 @@ pub struct Loader {
 pub struct Collect {
     pub listen: String,
     pub origins: Vec<String>,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Cdc {
+    pub databases: String,
+    pub tables: String,
+    pub exclude: String,
+    pub route: String,
+    pub topic_prefix: String,
+    pub canal: Vec<String>,
+    pub tombstones: bool,
+    pub server_id: u32,
+    pub heartbeat: Span,
+    pub save_interval: Span,
+    pub snapshot_workers: usize,
+    pub snapshot_chunk_rows: usize,
+    pub hash_key_file: PathBuf,
+    /// A secret: never printed.
+    pub hash_key: String,
+    pub keys: std::collections::BTreeMap<String, String>,
+    pub columns: Vec<CdcColumn>,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CdcColumn {
+    /// Pattern for the whole `logical_table.column`.
+    pub column: String,
+    pub action: CdcAction,
+}
+
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum CdcAction {
+    Keep,
+    Drop,
+    Hash,
+    MaskPhone,
+    MaskName,
+    MaskAddress,
+    MaskFull,
+}
+
+impl From<CdcAction> for ColumnAction {
+    fn from(action: CdcAction) -> ColumnAction {
+        match action {
+            CdcAction::Keep => ColumnAction::Keep,
+            CdcAction::Drop => ColumnAction::Drop,
+            CdcAction::Hash => ColumnAction::Hash,
+            CdcAction::MaskPhone => ColumnAction::Mask(MaskStyle::Phone),
+            CdcAction::MaskName => ColumnAction::Mask(MaskStyle::Name),
+            CdcAction::MaskAddress => ColumnAction::Mask(MaskStyle::Address),
+            CdcAction::MaskFull => ColumnAction::Mask(MaskStyle::Full),
+        }
+    }
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -174,7 +233,11 @@ impl Config {
     pub fn to_toml(&self) -> Result<String, Failure> {
         let mut shown = self.clone();
         for endpoint in [&mut shown.log, &mut shown.serving, &mut shown.warehouse, &mut shown.blobs, &mut shown.shop] {
-            endpoint.url = redacted(&endpoint.url);
+            // The shop may name several servers.
+            endpoint.url = endpoint.url.split_whitespace().map(redacted).collect::<Vec<_>>().join(" ");
+        }
+        if !shown.cdc.hash_key.is_empty() {
+            shown.cdc.hash_key = "***".to_owned();
         }
         toml::to_string(&shown).map_err(|error| Failure::new(Kind::Config, format!("configuration: {error}")))
     }

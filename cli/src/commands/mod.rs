@@ -2,6 +2,7 @@
 
 mod backfill;
 mod bench;
+mod cdc;
 mod check;
 mod collect;
 mod dead_letter;
@@ -35,6 +36,7 @@ pub async fn run(command: Command, mut config: Config, output: &Output) -> Outco
             override_listen(&mut config.collect.listen, args.listen.as_deref());
             collect::run(&Parts::new(config)?, output).await
         }
+        Command::Ingest(IngestCommand::Cdc(args)) => cdc::run(&Parts::new(config)?, &args, output).await,
         Command::Serve(args) => {
             override_listen(&mut config.serve.listen, args.listen.as_deref());
             serve::run(&Parts::new(config)?, output).await

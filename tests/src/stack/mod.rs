@@ -5,6 +5,7 @@
 
 mod chdb;
 mod kafka;
+mod mariadb;
 mod mysql;
 mod process;
 mod redis;
@@ -15,6 +16,7 @@ use std::time::Duration;
 
 pub use chdb::Chdb;
 pub use kafka::Kafka;
+pub use mariadb::MariaDb;
 pub use mysql::Mysql;
 pub use redis::Redis;
 

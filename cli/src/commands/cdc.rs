@@ -1,0 +1,198 @@
+//! `linli ingest cdc`: rows of the shop's databases to the log.
+
+use std::sync::Arc;
+
+use linli_ingest::cdc::control::{self, Target};
+use linli_ingest::cdc::{
+    Address, CdcOptions, ColumnSetting, Meters, Parts as ReaderParts, Place, Position, Reader,
+};
+use tokio_util::sync::CancellationToken;
+
+use super::shutdown_on_signal;
+use crate::args::{CdcArgs, CdcCommand, PositionCommand, PositionTarget};
+use crate::config::Cdc;
+use crate::failure::{Failure, Kind, Outcome};
+use crate::output::Output;
+use crate::parts::Parts;
+
+pub async fn run(parts: &Parts, args: &CdcArgs, output: &Output) -> Outcome {
+    match &args.command {
+        None => follow(parts, output).await,
+        Some(CdcCommand::Snapshot { tables }) => snapshot(parts, tables, output).await,
+        Some(CdcCommand::Position(PositionCommand::Show)) => show(parts, output).await,
+        Some(CdcCommand::Position(PositionCommand::Set(args))) => {
+            set(parts, &target(&args.target)?, args.dry_run, output).await
+        }
+        Some(CdcCommand::Position(PositionCommand::Reset { dry_run })) => {
+            set(parts, &Target::Reset, *dry_run, output).await
+        }
+    }
+}
+
+async fn reader_parts(parts: &Parts) -> Outcome<ReaderParts> {
+    Ok(ReaderParts {
+        log: parts.log().await?,
+        blobs: parts.blobs().await?,
+        clock: Arc::clone(&parts.clock),
+        random: Arc::clone(&parts.random),
+    })
+}
+
+async fn snapshot(parts: &Parts, tables: &[String], output: &Output) -> Outcome {
+    let reader = reader_parts(parts).await?;
+    for address in addresses(parts)? {
+        for table in tables {
+            control::request_snapshot(&address, &reader, table).await?;
+        }
+    }
+    output.result(&serde_json::json!({ "asked": tables }), |_| {
+        format!("asked for {}; `linli ingest cdc position show` tells what is open", tables.join(", "))
+    });
+    Ok(())
+}
+
+async fn show(parts: &Parts, output: &Output) -> Outcome {
+    let reader = reader_parts(parts).await?;
+    let mut shown = Vec::new();
+    for address in addresses(parts)? {
+        shown.push(control::show(&address, &reader).await?);
+    }
+    output.result(&shown, |shown| {
+        shown.iter().map(|reader| {
+            let position = reader.position.as_ref().map_or("not started".to_owned(), ToString::to_string);
+            let known = |figure: Option<u64>| figure.map_or("?".to_owned(), |figure| figure.to_string());
+            format!(
+                "{}\n  at     {position}\n  end    {}\n  behind {} transactions, {} bytes\n  open snapshots: {}\n  in quarantine: {}",
+                reader.server,
+                reader.end,
+                known(reader.behind_transactions),
+                known(reader.behind_bytes),
+                listed(&reader.open_snapshots),
+                listed(&reader.quarantined),
+            )
+        }).collect::<Vec<_>>().join("\n")
+    });
+    Ok(())
+}
+
+fn listed(names: &[String]) -> String {
+    if names.is_empty() { "none".to_owned() } else { names.join(", ") }
+}
+
+fn target(target: &PositionTarget) -> Outcome<Target> {
+    let bad = |what: &str, hint: &str| Err(Failure::new(Kind::Config, what.to_owned()).hint(hint));
+    if let Some(gtids) = &target.gtid {
+        return Ok(Target::Gtids(gtids.clone()));
+    }
+    if let Some(time) = &target.time {
+        return match linli_schemas::change::parse_utc(time) {
+            Some(at) => Ok(Target::Time(at.0)),
+            None => bad(&format!("time \"{time}\" is not understood"), "write it as in 2026-11-01T08:00:00Z"),
+        };
+    }
+    match target.place.as_deref().and_then(Place::parse) {
+        Some(place) => Ok(Target::Place(place)),
+        None => bad("the place is not understood", "write it as in binlog.000003:154"),
+    }
+}
+
+async fn set(parts: &Parts, target: &Target, dry_run: bool, output: &Output) -> Outcome {
+    let reader = reader_parts(parts).await?;
+    let options = options(&parts.config.cdc, parts)?;
+    let mut moved = Vec::new();
+    for address in addresses(parts)? {
+        moved.push(control::set(&address, &reader, &options, target, dry_run).await?);
+    }
+    output.result(&moved, |moved| {
+        moved.iter().map(|moved| {
+            let place = |position: &Option<Position>| position.as_ref().map_or("a new snapshot".to_owned(), ToString::to_string);
+            let known = |figure: Option<u64>| figure.map_or("?".to_owned(), |figure| figure.to_string());
+            format!(
+                "{}: {} from {} to {}\n  repeats {} transactions, {} bytes; skips {} transactions, {} bytes",
+                moved.server,
+                if moved.done { "moved" } else { "would move" },
+                place(&moved.from),
+                place(&moved.to),
+                known(moved.repeats_transactions),
+                known(moved.repeats_bytes),
+                known(moved.skips_transactions),
+                known(moved.skips_bytes),
+            )
+        }).collect::<Vec<_>>().join("\n")
+    });
+    Ok(())
+}
+
+async fn follow(parts: &Parts, output: &Output) -> Outcome {
+    let addresses = addresses(parts)?;
+    let options = Arc::new(options(&parts.config.cdc, parts)?);
+    let reader_parts = reader_parts(parts).await?;
+    let shutdown = shutdown_on_signal();
+    let stop = CancellationToken::new();
+    let mut readers = tokio::task::JoinSet::new();
+    for address in addresses {
+        output.note(format!("following {address:?}"));
+        let reader = Reader::new(address, Arc::clone(&options), reader_parts.clone(), Meters::default())?;
+        readers.spawn(reader.run(stop.clone()));
+    }
+    let mut outcome: Outcome = Ok(());
+    loop {
+        tokio::select! {
+            () = shutdown.cancelled(), if !stop.is_cancelled() => stop.cancel(),
+            ended = readers.join_next() => {
+                let failed = match ended {
+                    None => return outcome,
+                    Some(Ok(Ok(()))) => continue,
+                    Some(Ok(Err(error))) => Failure::from(error),
+                    Some(Err(error)) => Failure::new(Kind::Internal, format!("a reader ended by a defect: {error}")),
+                };
+                // The others stop in order; the first failure is the one that is told.
+                stop.cancel();
+                outcome = outcome.and(Err(failed));
+            }
+        }
+    }
+}
+
+pub fn addresses(parts: &Parts) -> Outcome<Vec<Address>> {
+    let urls: Vec<&str> = parts.config.shop.url.split_whitespace().collect();
+    if urls.iter().any(|url| url.starts_with("shop:")) || urls.is_empty() {
+        return Err(Failure::new(Kind::Config, "the simulated shop has no binlog")
+            .hint("name the servers with --shop mysql://USER:PASSWORD@HOST:PORT, once for each"));
+    }
+    Ok(urls.into_iter().map(Address::parse).collect::<Result<_, _>>()?)
+}
+
+pub fn options(cdc: &Cdc, parts: &Parts) -> Outcome<CdcOptions> {
+    let mut hash_key = cdc.hash_key.clone().into_bytes();
+    if !cdc.hash_key_file.as_os_str().is_empty() {
+        hash_key = std::fs::read(&cdc.hash_key_file).map_err(|error| {
+            Failure::new(Kind::Config, format!("cdc.hash_key_file {}: {error}", cdc.hash_key_file.display()))
+        })?;
+        hash_key.truncate(hash_key.trim_ascii_end().len());
+    }
+    let column = |setting: &crate::config::CdcColumn| ColumnSetting {
+        column: setting.column.clone(),
+        action: setting.action.into(),
+    };
+    Ok(CdcOptions {
+        databases: cdc.databases.clone(),
+        tables: cdc.tables.clone(),
+        exclude: cdc.exclude.clone(),
+        route: cdc.route.clone(),
+        topic_prefix: cdc.topic_prefix.clone(),
+        keys: cdc.keys.clone(),
+        columns: cdc.columns.iter().map(column).collect(),
+        hash_key,
+        canal: cdc.canal.clone(),
+        tombstones: cdc.tombstones,
+        partitions: parts.config.partitions,
+        reader: parts.config.namespace.clone(),
+        server_id: cdc.server_id,
+        heartbeat: cdc.heartbeat.0,
+        save_interval: cdc.save_interval.0,
+        snapshot_workers: cdc.snapshot_workers,
+        snapshot_chunk_rows: cdc.snapshot_chunk_rows,
+        ..CdcOptions::default()
+    })
+}

@@ -1,0 +1,228 @@
+//! A table that is followed: its rows become records.
+
+use std::sync::Arc;
+
+use linli_binlog::{ColumnRule, DecodeError, Image, Mismatch, RowDecoder, Rows, RowsKind, TableLayout, Warning};
+
+use super::batch::Batch;
+use super::canal;
+use super::catalog::Known;
+use super::envelope::{At, InTransaction, Moved, SourceHead, write_images, write_key};
+use super::follow::Counters;
+use super::route::{Format, Key, Route, Router};
+
+pub struct Captured {
+    pub known: Arc<Known>,
+    route: Route,
+    decoder: RowDecoder,
+    head: SourceHead,
+    /// Decides whether a change moved a row: the columns of the key and of the primary key.
+    identity: Vec<usize>,
+    /// Records of this table in the transaction of that number.
+    in_transaction: (u64, u64),
+    warned: bool,
+}
+
+/// The open transaction, as its records tell it.
+pub struct TransactionState {
+    /// Counts transactions of this reader.
+    pub number: u64,
+    /// `"…"`
+    pub id: Vec<u8>,
+    /// `,"gtid":"…"` or nothing
+    pub gtid: Vec<u8>,
+    pub ts_ms: i64,
+    /// Rows of followed tables so far.
+    pub rows: u64,
+    pub records: u64,
+    /// Records at the beginning which are on the log already.
+    pub skip: u64,
+}
+
+/// What rows are written with.
+pub struct Writing<'a> {
+    pub batch: &'a mut Batch,
+    pub transaction: &'a mut TransactionState,
+    pub counters: &'a mut Counters,
+    pub file: &'a [u8],
+    pub pos: u64,
+    pub now_ms: i64,
+    pub partitions: u32,
+    pub tombstones: bool,
+}
+
+/// One record of a change.
+struct Change<'a, 'i> {
+    op: u8,
+    moved: Moved,
+    before: Option<&'a Image<'i>>,
+    after: Option<&'a Image<'i>>,
+}
+
+impl Captured {
+    pub fn new(server: &str, known: Arc<Known>, layout: &TableLayout, router: &Router) -> Result<Captured, Mismatch> {
+        let route = router.route(&known.table);
+        let keep_all = route.rules.iter().all(|rule| *rule == ColumnRule::Keep);
+        let decoder = RowDecoder::new(layout, &known.table, if keep_all { &[] } else { &route.rules })?;
+        let mut identity = known.table.primary_key.clone();
+        if let Key::Column(column) = route.key
+            && !identity.contains(&column)
+        {
+            identity.push(column);
+        }
+        Ok(Captured {
+            head: SourceHead::new(server, &known.table),
+            known,
+            route,
+            decoder,
+            identity,
+            in_transaction: (0, 0),
+            warned: false,
+        })
+    }
+
+    pub fn topic(&self) -> &Arc<str> {
+        &self.route.topic
+    }
+
+    /// All rows of an event. After an error the batch is as it was before the row that failed.
+    pub fn write(&mut self, rows: &Rows<'_>, writing: &mut Writing<'_>) -> Result<(), DecodeError> {
+        let Captured { known, route, decoder, head, identity, in_transaction, warned } = self;
+        if in_transaction.0 != writing.transaction.number {
+            *in_transaction = (writing.transaction.number, 0);
+        }
+        let mut warnings = Vec::new();
+        let mut row = RowWriter { known, route, head, count: &mut in_transaction.1 };
+        let mut cursor = decoder.rows(rows)?;
+        while let Some(images) = cursor.next_row() {
+            let images = images?;
+            let (before, after) = (images.before.as_ref(), images.after.as_ref());
+            let moved = match (rows.kind, before, after) {
+                (RowsKind::Update, Some(before), Some(after)) if differ(identity, before, after)? => Moved::Yes,
+                _ => Moved::No,
+            };
+            match (rows.kind, moved) {
+                (RowsKind::Insert, _) => row.write(Change { op: b'c', moved, before: None, after }, writing, &mut warnings)?,
+                (RowsKind::Delete, _) => row.write(Change { op: b'd', moved, before, after: None }, writing, &mut warnings)?,
+                (RowsKind::Update, Moved::No) => row.write(Change { op: b'u', moved, before, after }, writing, &mut warnings)?,
+                (RowsKind::Update, Moved::Yes) => {
+                    row.write(Change { op: b'd', moved, before, after: None }, writing, &mut warnings)?;
+                    row.write(Change { op: b'c', moved, before: None, after }, writing, &mut warnings)?;
+                }
+            }
+            writing.transaction.rows += 1;
+            writing.counters.rows += 1;
+            if !warnings.is_empty() {
+                writing.counters.warnings += warnings.len() as u64;
+                warn(known, warned, &warnings, after.or(before));
+                warnings.clear();
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Whether the row has another key or primary key after the change.
+fn differ(identity: &[usize], before: &Image<'_>, after: &Image<'_>) -> Result<bool, DecodeError> {
+    let (mut old, mut new) = (Vec::new(), Vec::new());
+    for column in identity {
+        if !after.has(*column) {
+            continue;
+        }
+        let (a, b) = (before.column_text(*column, &mut old)?, after.column_text(*column, &mut new)?);
+        if a != b || old != new {
+            return Ok(true);
+        }
+        old.clear();
+        new.clear();
+    }
+    Ok(false)
+}
+
+/// The first of a table is worth a line; all are counted.
+fn warn(known: &Known, warned: &mut bool, warnings: &[Warning], image: Option<&Image<'_>>) {
+    let (Some(warning), false) = (warnings.first(), *warned) else {
+        return;
+    };
+    *warned = true;
+    let mut key = Vec::new();
+    for column in &known.table.primary_key {
+        key.push(b' ');
+        let _ = image.map(|image| image.column_text(*column, &mut key));
+    }
+    tracing::warn!(
+        table = known.table.full_name(),
+        column = known.table.columns.get(warning.column).map_or("?", |column| &column.name),
+        key = String::from_utf8_lossy(&key).trim_start(),
+        problem = ?warning.kind,
+        "a value has no equivalent and is published as null; more of this table are counted only"
+    );
+}
+
+struct RowWriter<'a> {
+    known: &'a Known,
+    route: &'a Route,
+    head: &'a SourceHead,
+    count: &'a mut u64,
+}
+
+impl RowWriter<'_> {
+    fn write(
+        &mut self,
+        change: Change<'_, '_>,
+        writing: &mut Writing<'_>,
+        warnings: &mut Vec<Warning>,
+    ) -> Result<(), DecodeError> {
+        let transaction = &mut *writing.transaction;
+        transaction.records += 1;
+        *self.count += 1;
+        if transaction.records <= transaction.skip {
+            return Ok(());
+        }
+        let Some(row) = change.after.or(change.before) else {
+            return Ok(());
+        };
+        let out = &mut writing.batch.buffer;
+        let start = out.len();
+        let written = (|| {
+            let key = write_key(&self.route.key, &self.known.table, row, out)?;
+            let value = out.len();
+            let at = At {
+                file: writing.file,
+                pos: writing.pos,
+                row: transaction.rows,
+                gtid: &transaction.gtid,
+                ts_ms: transaction.ts_ms,
+                now_ms: writing.now_ms,
+            };
+            match self.route.format {
+                Format::Debezium => {
+                    write_images(change.before, change.after, out, warnings)?;
+                    let place = InTransaction {
+                        id: &transaction.id,
+                        total_order: transaction.records,
+                        data_collection_order: *self.count,
+                    };
+                    self.head.write_tail(change.op, br#""false""#, change.moved, &at, Some(&place), out);
+                }
+                Format::Canal => canal::write(&self.known.table, change.op, change.before, change.after, &at, out, warnings)?,
+            }
+            Ok((key, value..out.len()))
+        })();
+        let (key, value) = match written {
+            Ok(written) => written,
+            Err(error) => {
+                writing.batch.buffer.truncate(start);
+                transaction.records -= 1;
+                *self.count -= 1;
+                return Err(error);
+            }
+        };
+        writing.counters.records += 1;
+        writing.batch.push(&self.route.topic, writing.partitions, transaction.ts_ms, key.clone(), value);
+        if change.op == b'd' && writing.tombstones && change.moved == Moved::No {
+            writing.batch.push(&self.route.topic, writing.partitions, transaction.ts_ms, key, 0..0);
+        }
+        Ok(())
+    }
+}

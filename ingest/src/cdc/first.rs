@@ -1,0 +1,127 @@
+//! The first snapshot: all tables in views of one place, several at a time.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use linli_connectors::Error;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use super::catalog::Known;
+use super::reader::{Reader, State};
+use super::schema;
+use super::server::{Server, connect};
+use super::snapshot::{Chunk, Snapshotter};
+use super::store::{Progress, Snapshots};
+use super::stream::joined;
+use super::view;
+use super::wire::Wire;
+
+/// Chunks that wait for the log.
+const WAITING_MAX: usize = 2;
+
+/// Takes it; `None` when told to stop before its end. What is done by then is written down.
+pub async fn snapshot(reader: &mut Reader, server: &Server, shutdown: &CancellationToken) -> Result<Option<State>, Error> {
+    let object = reader.address.object();
+    let mut wire = connect(&reader.address).await?;
+    let before = schema::read(&mut wire, server, &reader.router, &object).await?;
+    let names: Vec<(String, String)> =
+        before.tables().map(|known| (known.table.db.clone(), known.table.name.clone())).collect();
+    let workers = reader.options.snapshot_workers.clamp(1, names.len().max(1));
+    let views = view::open(&reader.address, server, workers, &names).await?;
+    let catalog = Arc::new(schema::read(&mut wire, server, &reader.router, &object).await?);
+    let mut snapshots = Snapshots::default();
+    for known in catalog.tables().filter(|known| known.lost.is_none()) {
+        snapshots.tables.insert(known.table.full_name(), Progress::default());
+    }
+    let mut state = State { position: views.position.clone(), catalog: Arc::clone(&catalog), snapshots };
+    reader.publisher.create_topics(&catalog, &reader.router).await?;
+    save(reader, server, &state).await?;
+    tracing::info!(server = %object, position = %state.position, tables = state.snapshots.tables.len(), "snapshot");
+    let from = Snapshotter {
+        object,
+        server: reader.address.name.clone(),
+        router: Arc::clone(&reader.router),
+        partitions: reader.options.partitions,
+        place: views.position.place,
+        at_ms: reader.parts.clock.now_ms(),
+    };
+    let queue: VecDeque<Arc<Known>> = catalog.tables().filter(|known| known.lost.is_none()).cloned().collect();
+    let queue = Arc::new(Mutex::new(queue));
+    let (sender, mut chunks) = mpsc::channel(WAITING_MAX);
+    let workers: Vec<_> = views
+        .wires
+        .into_iter()
+        .map(|wire| tokio::spawn(read_tables(wire, from.clone(), Arc::clone(&queue), sender.clone())))
+        .collect();
+    drop(sender);
+    let published = publish(reader, server, &mut state, &mut chunks, shutdown).await;
+    chunks.close();
+    for worker in workers {
+        let outcome = joined(worker.await);
+        if published.is_ok() {
+            outcome?;
+        }
+    }
+    Ok(if published? { Some(state) } else { None })
+}
+
+async fn read_tables(
+    mut wire: Wire,
+    from: Snapshotter,
+    queue: Arc<Mutex<VecDeque<Arc<Known>>>>,
+    sender: mpsc::Sender<Chunk>,
+) -> Result<(), Error> {
+    loop {
+        let next = queue.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
+        let Some(known) = next else {
+            return Ok(());
+        };
+        let mut rows = from.rows(&mut wire, known, None, None).await?;
+        while let Some(chunk) = rows.next().await? {
+            if sender.send(chunk).await.is_err() {
+                return Ok(()); // told to stop
+            }
+        }
+    }
+}
+
+/// `false` when told to stop.
+async fn publish(
+    reader: &Reader,
+    server: &Server,
+    state: &mut State,
+    chunks: &mut mpsc::Receiver<Chunk>,
+    shutdown: &CancellationToken,
+) -> Result<bool, Error> {
+    let mut saved_ms = reader.parts.clock.now_ms();
+    loop {
+        let chunk = tokio::select! {
+            chunk = chunks.recv() => chunk,
+            () = shutdown.cancelled() => {
+                save(reader, server, state).await?;
+                return Ok(false);
+            }
+        };
+        let Some(chunk) = chunk else {
+            save(reader, server, state).await?;
+            return Ok(true);
+        };
+        reader.publisher.append(chunk.records).await?;
+        let progress = state.snapshots.tables.entry(chunk.table).or_default();
+        progress.rows += chunk.rows;
+        progress.after = chunk.after.or(progress.after.take());
+        progress.done = chunk.done;
+        reader.meters.snapshot_rows(chunk.rows);
+        let now_ms = reader.parts.clock.now_ms();
+        if now_ms - saved_ms >= i64::try_from(reader.options.save_interval.as_millis()).unwrap_or(i64::MAX) {
+            save(reader, server, state).await?;
+            saved_ms = now_ms;
+        }
+    }
+}
+
+async fn save(reader: &Reader, server: &Server, state: &State) -> Result<(), Error> {
+    let mut store = reader.store.lock().await;
+    store.save(&server.identity, &state.position, &state.catalog, &state.snapshots).await
+}

@@ -1,0 +1,535 @@
+//! From events to records: the state between two events, without I/O.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use linli_binlog::{
+    Checksum, DecodeError, Event, FormatDescription, Gtid, Header, MariadbGtid, Query, Rows, TableMap, Uuid, frame,
+    parse, verify,
+};
+use linli_connectors::{Error, ErrorKind};
+
+use super::adopt;
+use super::batch::Batch;
+use super::captured::{Captured, TransactionState, Writing};
+use super::catalog::{Catalog, Known};
+use super::ddl::{self, Effect};
+use super::envelope::{escape, quoted};
+use super::gtid::GtidSet;
+use super::options::CdcOptions;
+use super::position::{Partial, Place, Position};
+use super::quarantine;
+use super::route::Router;
+
+/// Follows the events of one server.
+pub struct Follower {
+    object: String,
+    server: String,
+    router: Arc<Router>,
+    options: Arc<CdcOptions>,
+    catalog: Arc<Catalog>,
+    format: FormatDescription,
+    /// `,"file":"…"`
+    file_json: Vec<u8>,
+    /// Up to where the binlog has been read.
+    end: Place,
+    /// What lies before the open transaction, or before `end`.
+    gtids: GtidSet,
+    transaction: Option<Open>,
+    transactions: u64,
+    partial: Option<Partial>,
+    tables: HashMap<u64, Mapped>,
+    pub batch: Batch,
+    /// The time of day, as the caller last knew it.
+    pub now_ms: i64,
+    pub counters: Counters,
+}
+
+/// A transaction that has begun.
+struct Open {
+    start: Place,
+    id: String,
+    number: Number,
+    state: TransactionState,
+    /// After BEGIN statements are part of it; before, one stands alone.
+    begun: bool,
+    /// It was read before: nothing of it counts.
+    repeated: bool,
+}
+
+/// A transaction's number, to be added to the set when it ends.
+enum Number {
+    None,
+    Mysql { uuid: String, tag: String, number: u64 },
+    Mariadb { domain: u32, server: u32, number: u64 },
+}
+
+/// What a table id stands for.
+struct Mapped {
+    bytes: Vec<u8>,
+    target: Target,
+}
+
+enum Target {
+    Ignored,
+    Captured(Box<Captured>),
+    /// Its rows cannot be read: they are kept aside.
+    Held { db: String, name: String, why: String },
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counters {
+    pub events: u64,
+    pub transactions: u64,
+    pub rows: u64,
+    pub records: u64,
+    pub held: u64,
+    pub warnings: u64,
+    pub ddl: u64,
+    /// When the last transaction that was read was committed, epoch ms.
+    pub committed_ms: i64,
+}
+
+/// What the caller has to know of an event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    Within,
+    /// No transaction is open.
+    Boundary,
+}
+
+/// What a follower is made from.
+pub struct FollowFrom {
+    /// What errors call the server.
+    pub object: String,
+    /// What records call it.
+    pub server: String,
+    pub position: Position,
+    pub catalog: Arc<Catalog>,
+    /// What the session asked for, until the first format description.
+    pub checksum: Checksum,
+}
+
+impl Follower {
+    pub fn new(from: FollowFrom, router: Arc<Router>, options: Arc<CdcOptions>) -> Follower {
+        let mut follower = Follower {
+            object: from.object,
+            server: from.server,
+            router,
+            options,
+            catalog: from.catalog,
+            format: FormatDescription::assumed(from.checksum),
+            file_json: Vec::new(),
+            end: from.position.place,
+            gtids: from.position.gtids,
+            transaction: None,
+            transactions: 0,
+            partial: from.position.partial,
+            tables: HashMap::new(),
+            batch: Batch::default(),
+            now_ms: 0,
+            counters: Counters::default(),
+        };
+        follower.file_changed();
+        follower
+    }
+
+    pub fn catalog(&self) -> &Arc<Catalog> {
+        &self.catalog
+    }
+
+    /// Takes another definition of a table; what was kept aside stays aside.
+    pub fn redefine(&mut self, change: impl FnOnce(&mut Catalog)) {
+        change(Arc::make_mut(&mut self.catalog));
+        self.tables.clear();
+    }
+
+    /// Up to where the binlog has been read.
+    pub fn end(&self) -> &Place {
+        &self.end
+    }
+
+    pub fn gtids(&self) -> &GtidSet {
+        &self.gtids
+    }
+
+    pub fn in_transaction(&self) -> bool {
+        self.transaction.is_some()
+    }
+
+    /// Where to go on, with everything in the batch counted as published.
+    pub fn position(&self) -> Position {
+        let gtids = self.gtids.clone();
+        match &self.transaction {
+            Some(open) if open.state.records > 0 => Position {
+                place: open.start.clone(),
+                partial: Some(Partial { id: open.id.clone(), records: open.state.records.max(open.state.skip) }),
+                gtids,
+            },
+            Some(open) => Position { place: open.start.clone(), partial: None, gtids },
+            None => Position { place: self.end.clone(), partial: self.partial.clone(), gtids },
+        }
+    }
+
+    /// Reads one event as the server sent it.
+    pub fn event(&mut self, event: &[u8]) -> Result<Step, Error> {
+        verify(event, self.format.checksum).map_err(|error| self.damaged(&error))?;
+        let (header, body) = frame(event, self.format.checksum).map_err(|error| self.damaged(&error))?;
+        let start = self.advance(&header);
+        let parsed = parse(&header, body, &self.format).map_err(|error| self.unreadable(&error))?;
+        self.counters.events += 1;
+        self.handle(&header, event, parsed, start)?;
+        Ok(if self.transaction.is_some() { Step::Within } else { Step::Boundary })
+    }
+
+    /// The place where the event begins; `end` is behind it after.
+    fn advance(&mut self, header: &Header) -> u64 {
+        if header.is_artificial() || header.next_pos == 0 || header.kind == linli_binlog::kind::HEARTBEAT {
+            return self.end.pos;
+        }
+        // The header holds 32 bits; a long transaction can reach beyond.
+        let mut end = (self.end.pos & !0xffff_ffff) | u64::from(header.next_pos);
+        if end + (1 << 31) < self.end.pos {
+            end += 1 << 32;
+        }
+        self.end.pos = end;
+        end.saturating_sub(u64::from(header.size))
+    }
+
+    fn handle(&mut self, header: &Header, event: &[u8], parsed: Event<'_>, start: u64) -> Result<(), Error> {
+        match parsed {
+            Event::Rows(rows) => return self.rows(event, &rows, start),
+            Event::TableMap(map) => self.table_map(&map),
+            Event::Gtid(gtid) => self.begin_mysql(header, gtid, start, true),
+            Event::AnonymousGtid(gtid) => self.begin_mysql(header, gtid, start, false),
+            Event::MariadbGtid(gtid) => self.begin_mariadb(header, gtid, start),
+            Event::Query(query) => return self.query(header, &query, start),
+            Event::Xid(_) => self.commit(),
+            Event::FormatDescription(format) => self.format = format,
+            Event::Rotate { file, pos } => self.rotate(file, pos),
+            Event::Heartbeat { file, pos } => {
+                if self.transaction.is_none() && file == self.end.file && pos > self.end.pos {
+                    self.end.pos = pos;
+                }
+            }
+            Event::TransactionPayload(payload) => {
+                let format = self.format.clone();
+                let mut events = payload.events().map_err(|error| self.unreadable(&error))?;
+                while let Some(inner) = events.next_event() {
+                    let inner = inner.map_err(|error| self.unreadable(&error))?;
+                    let (header, body) = frame(inner, Checksum::None).map_err(|error| self.unreadable(&error))?;
+                    let parsed = parse(&header, body, &format).map_err(|error| self.unreadable(&error))?;
+                    self.handle(&header, inner, parsed, start)?;
+                }
+            }
+            Event::Incident { number, message } => {
+                let cause = format!("incident {number} at {}: {message}: changes may be missing behind it", self.end);
+                return Err(Error::new(ErrorKind::Corrupt, self.object.clone(), cause)
+                    .hint("take a new snapshot: `linli ingest cdc position reset`"));
+            }
+            Event::XaPrepare { one_phase: true } => self.commit(),
+            Event::XaPrepare { one_phase: false } => {
+                let place = self.transaction.as_ref().map_or_else(|| self.end.clone(), |open| open.start.clone());
+                tracing::warn!(server = %self.object, %place, "an XA transaction was prepared: its rows are published before it is decided");
+                self.commit();
+            }
+            Event::PreviousGtids(_) | Event::MariadbGtidList(_) | Event::RowsQuery(_) | Event::Stop | Event::Other { .. } => {}
+        }
+        Ok(())
+    }
+
+    fn rotate(&mut self, file: String, pos: u64) {
+        if file == self.end.file {
+            return; // the first of a connection, which tells the file only
+        }
+        self.end = Place::new(file, pos.max(4));
+        self.file_changed();
+        self.tables.clear();
+    }
+
+    fn file_changed(&mut self) {
+        self.file_json = br#","file":"#.to_vec();
+        quoted(&self.end.file, &mut self.file_json);
+    }
+
+    fn begin_mysql(&mut self, header: &Header, gtid: Gtid, start: u64, numbered: bool) {
+        let ts_ms = gtid.committed_us.map_or(i64::from(header.timestamp) * 1000, |us| (us / 1000) as i64);
+        if !numbered {
+            return self.begin(Number::None, None, ts_ms, start, false);
+        }
+        let text = gtid.to_string();
+        let number = Number::Mysql { uuid: Uuid(gtid.uuid).to_string(), tag: gtid.tag, number: gtid.number };
+        self.begin(number, Some(text), ts_ms, start, false);
+    }
+
+    fn begin_mariadb(&mut self, header: &Header, gtid: MariadbGtid, start: u64) {
+        let number = Number::Mariadb { domain: gtid.domain, server: gtid.server_id, number: gtid.number };
+        let ts_ms = i64::from(header.timestamp) * 1000;
+        self.begin(number, Some(gtid.to_string()), ts_ms, start, !gtid.is_standalone());
+    }
+
+    fn begin(&mut self, number: Number, gtid: Option<String>, ts_ms: i64, start: u64, begun: bool) {
+        self.commit(); // nothing is open unless its end was of a kind that has no event
+        let start = Place::new(self.end.file.clone(), start);
+        let id = gtid.clone().unwrap_or_else(|| format!("{}/{start}", self.server));
+        let skip = self.partial.take().filter(|partial| partial.id == id).map_or(0, |partial| partial.records);
+        let (mut id_json, mut gtid_json) = (Vec::new(), Vec::new());
+        quoted(&id, &mut id_json);
+        if let Some(gtid) = gtid {
+            gtid_json.extend_from_slice(br#","gtid":""#);
+            escape(&gtid, &mut gtid_json);
+            gtid_json.push(b'"');
+        }
+        self.transactions += 1;
+        let state = TransactionState {
+            number: self.transactions,
+            id: id_json,
+            gtid: gtid_json,
+            ts_ms,
+            rows: 0,
+            records: 0,
+            skip,
+        };
+        let repeated = match (&number, &self.gtids) {
+            (Number::Mysql { uuid, tag, number }, GtidSet::Mysql(set)) => set.contains(uuid, tag, *number),
+            _ => false,
+        };
+        self.transaction = Some(Open { start, id, number, state, begun, repeated });
+    }
+
+    /// Ends the open transaction.
+    fn commit(&mut self) {
+        let Some(open) = self.transaction.take() else {
+            return;
+        };
+        match (open.number, &mut self.gtids) {
+            (Number::Mysql { uuid, tag, number }, GtidSet::Mysql(set)) => set.add(&uuid, &tag, number),
+            (Number::Mysql { uuid, tag, number }, set) => {
+                let mut first = super::gtid::MysqlGtids::default();
+                first.add(&uuid, &tag, number);
+                *set = GtidSet::Mysql(first);
+            }
+            (Number::Mariadb { domain, server, number }, GtidSet::Mariadb(set)) => set.add(domain, server, number),
+            (Number::Mariadb { domain, server, number }, set) => {
+                let mut first = super::gtid::MariadbGtids::default();
+                first.add(domain, server, number);
+                *set = GtidSet::Mariadb(first);
+            }
+            (Number::None, _) => {}
+        }
+        self.counters.transactions += 1;
+        self.counters.committed_ms = open.state.ts_ms;
+    }
+
+    fn query(&mut self, header: &Header, query: &Query<'_>, start: u64) -> Result<(), Error> {
+        let ts_ms = i64::from(header.timestamp) * 1000;
+        if query.is("BEGIN") {
+            match &mut self.transaction {
+                Some(open) => open.begun = true,
+                None => self.begin(Number::None, None, ts_ms, start, true),
+            }
+            return Ok(());
+        }
+        if query.is("COMMIT") || query.is("ROLLBACK") {
+            // a rollback is logged only of tables without transactions, whose changes stay
+            self.commit();
+            return Ok(());
+        }
+        if self.transaction.is_none() {
+            self.begin(Number::None, None, ts_ms, start, false);
+        }
+        let sql = query.text();
+        let repeated = self.transaction.as_ref().is_some_and(|open| open.repeated);
+        let effects = if repeated { Vec::new() } else { ddl::apply(&sql, query, &self.catalog, &self.router, self.format.is_mariadb()) };
+        let opens = effects.contains(&Effect::OpensTransaction);
+        for effect in effects {
+            self.apply(effect)?;
+        }
+        match &mut self.transaction {
+            Some(open) if opens => open.begun = true,
+            Some(open) if !open.begun => self.commit(),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn apply(&mut self, effect: Effect) -> Result<(), Error> {
+        match effect {
+            Effect::OpensTransaction => return Ok(()),
+            Effect::Defined(catalog) => {
+                self.catalog = catalog;
+                self.counters.ddl += 1;
+                self.tables.clear();
+            }
+            Effect::Truncated { db, table } => self.truncate(&db, &table),
+            Effect::Lost { db, table, why } => self.lose(&db, &table, why),
+        }
+        Ok(())
+    }
+
+    /// A table is emptied: each partition is told, for any may hold rows of it.
+    fn truncate(&mut self, db: &str, name: &str) {
+        let (Some(open), Some(known)) = (&mut self.transaction, self.catalog.get(db, name)) else {
+            return;
+        };
+        open.state.records += 1;
+        if open.state.records <= open.state.skip {
+            return;
+        }
+        let topic: Arc<str> = self.router.topic(name).into();
+        quarantine::write_truncate(
+            &mut self.batch,
+            &topic,
+            self.options.partitions,
+            &self.server,
+            &known.table,
+            &self.file_json,
+            self.end.pos,
+            self.now_ms,
+            &open.state,
+        );
+        self.counters.records += 1;
+    }
+
+    /// From here on the rows of the table cannot be read.
+    fn lose(&mut self, db: &str, name: &str, why: String) {
+        tracing::error!(
+            server = %self.object, table = %format!("{db}.{name}"), place = %self.end, reason = %why,
+            "a table cannot be followed and is in quarantine; its changes are kept in topic cdc.quarantine. \
+             Cure: linli ingest cdc snapshot {db}.{name}"
+        );
+        if let Some(known) = self.catalog.get(db, name) {
+            let known = Known { lost: Some(why), ..(**known).clone() };
+            Arc::make_mut(&mut self.catalog).put(known);
+        }
+        self.tables.retain(|_, mapped| match &mapped.target {
+            Target::Captured(captured) => captured.known.table.db != db || captured.known.table.name != name,
+            Target::Ignored | Target::Held { .. } => true,
+        });
+    }
+
+    fn table_map(&mut self, map: &TableMap<'_>) {
+        if self.tables.get(&map.table_id).is_some_and(|mapped| mapped.bytes == map.bytes()) {
+            return;
+        }
+        let target = self.resolve(map);
+        self.tables.insert(map.table_id, Mapped { bytes: map.bytes().to_vec(), target });
+    }
+
+    fn resolve(&mut self, map: &TableMap<'_>) -> Target {
+        let (db, name) = (map.db, map.name);
+        if !self.router.follows(db, name) {
+            return Target::Ignored;
+        }
+        let held = |why: String| Target::Held { db: db.to_owned(), name: name.to_owned(), why };
+        let layout = match map.layout() {
+            Ok(layout) => layout,
+            Err(error) => {
+                self.lose(db, name, error.to_string());
+                return held(error.to_string());
+            }
+        };
+        let known = self.catalog.get(db, name).cloned();
+        if let Some(why) = known.as_ref().and_then(|known| known.lost.clone()) {
+            return held(why);
+        }
+        let told = adopt::table_of(&layout, known.as_deref());
+        let known = match (told, known) {
+            (Some(table), Some(known)) if known.table == table => known,
+            (Some(table), known) => {
+                let charset = known.and_then(|known| known.charset.clone());
+                Arc::make_mut(&mut self.catalog).put(Known { table, charset, lost: None });
+                self.counters.ddl += 1;
+                match self.catalog.get(db, name) {
+                    Some(known) => Arc::clone(known),
+                    None => return Target::Ignored,
+                }
+            }
+            (None, Some(known)) => known,
+            (None, None) => {
+                let why = "its definition is not known".to_owned();
+                self.lose(db, name, why.clone());
+                return held(why);
+            }
+        };
+        match Captured::new(&self.server, known, &layout, &self.router) {
+            Ok(captured) => Target::Captured(Box::new(captured)),
+            Err(mismatch) => {
+                self.lose(db, name, mismatch.to_string());
+                held(mismatch.to_string())
+            }
+        }
+    }
+
+    fn rows(&mut self, event: &[u8], rows: &Rows<'_>, start: u64) -> Result<(), Error> {
+        let Some(mapped) = self.tables.get_mut(&rows.table_id) else {
+            let cause = format!("rows at {}:{start} name table id {}, which no table map told", self.end.file, rows.table_id);
+            return Err(Error::new(ErrorKind::Retry, self.object.clone(), cause));
+        };
+        let Some(open) = &mut self.transaction else {
+            let cause = format!("rows at {}:{start} stand outside of any transaction", self.end.file);
+            return Err(Error::new(ErrorKind::Corrupt, self.object.clone(), cause));
+        };
+        let failure = match &mut mapped.target {
+            _ if open.repeated => return Ok(()),
+            Target::Ignored => return Ok(()),
+            Target::Held { db, name, why } => Some((db.clone(), name.clone(), why.clone())),
+            Target::Captured(captured) => {
+                let mut writing = Writing {
+                    batch: &mut self.batch,
+                    transaction: &mut open.state,
+                    counters: &mut self.counters,
+                    file: &self.file_json,
+                    pos: start,
+                    now_ms: self.now_ms,
+                    partitions: self.options.partitions,
+                    tombstones: self.options.tombstones,
+                };
+                match captured.write(rows, &mut writing) {
+                    Ok(()) => None,
+                    Err(error) => {
+                        let table = &captured.known.table;
+                        Some((table.db.clone(), table.name.clone(), error.to_string()))
+                    }
+                }
+            }
+        };
+        let Some((db, name, why)) = failure else {
+            return Ok(());
+        };
+        self.hold(event, rows.table_id, &db, &name, &why, start);
+        let lost = self.catalog.get(&db, &name).is_some_and(|known| known.lost.is_some());
+        if !lost {
+            self.lose(&db, &name, why.clone());
+            if let Some(mapped) = self.tables.get_mut(&rows.table_id) {
+                mapped.target = Target::Held { db, name, why };
+            } else {
+                self.tables.insert(rows.table_id, Mapped { bytes: Vec::new(), target: Target::Held { db, name, why } });
+            }
+        }
+        Ok(())
+    }
+
+    /// Puts the bytes of an event of rows aside.
+    fn hold(&mut self, event: &[u8], table_id: u64, db: &str, name: &str, why: &str, start: u64) {
+        let Some(open) = &mut self.transaction else {
+            return;
+        };
+        let map = self.tables.get(&table_id).map_or(&[][..], |mapped| &mapped.bytes);
+        let place = Place::new(self.end.file.clone(), start);
+        let held = quarantine::Held { server: &self.server, db, table: name, why, place: &place, gtid: &open.id, map, event };
+        held.write(&mut self.batch, self.options.partitions, self.now_ms);
+        self.counters.held += 1;
+    }
+
+    /// A checksum that does not hold may be of the connection: reading again tells.
+    fn damaged(&self, error: &DecodeError) -> Error {
+        Error::new(ErrorKind::Retry, self.object.clone(), format!("behind {}: {error}", self.end))
+            .hint("if it stays, the binlog is damaged there: restore it, or take a new snapshot with `linli ingest cdc position reset`")
+    }
+
+    fn unreadable(&self, error: &DecodeError) -> Error {
+        Error::new(ErrorKind::Corrupt, self.object.clone(), format!("behind {}: {error}", self.end))
+            .hint("go on behind it with `linli ingest cdc position set`, or take a new snapshot")
+    }
+}

@@ -1,0 +1,118 @@
+//! Snapshots between live changes: a view for each chunk, published when the stream stands at its place.
+
+use std::sync::Arc;
+
+use linli_connectors::Error;
+use tokio::task::JoinHandle;
+
+use super::catalog::Known;
+use super::follow::Follower;
+use super::position::Position;
+use super::reader::{Reader, State};
+use super::schema;
+use super::server::{Server, connect};
+use super::snapshot::{Chunk, Snapshotter};
+use super::stream::joined;
+use super::view;
+use super::wire::Address;
+
+/// Reads chunks ahead of the stream, one at a time.
+pub struct Incremental {
+    address: Address,
+    server: Server,
+    from: Snapshotter,
+    chunk_rows: usize,
+    reading: Option<JoinHandle<Result<Read, Error>>>,
+    ready: Option<Read>,
+    clock: linli_connectors::clock::SharedClock,
+}
+
+/// Rows of one view.
+pub struct Read {
+    pub position: Position,
+    pub chunks: Vec<Chunk>,
+    /// The table as it is in the view; `None` where it is gone.
+    pub known: Option<Known>,
+    /// `database.table`
+    pub table: String,
+}
+
+impl Incremental {
+    pub fn new(reader: &Reader, server: Server) -> Incremental {
+        Incremental {
+            address: reader.address.clone(),
+            server,
+            from: Snapshotter {
+                object: reader.address.object(),
+                server: reader.address.name.clone(),
+                router: Arc::clone(&reader.router),
+                partitions: reader.options.partitions,
+                place: super::position::Place::default(),
+                at_ms: 0,
+            },
+            chunk_rows: reader.options.snapshot_chunk_rows,
+            reading: None,
+            ready: None,
+            clock: Arc::clone(&reader.parts.clock),
+        }
+    }
+
+    pub fn is_idle(&self) -> bool {
+        self.reading.is_none() && self.ready.is_none()
+    }
+
+    /// Begins to read the next chunk of the first table that is not done.
+    pub fn begin(&mut self, state: &State) {
+        let next = state.snapshots.open().next();
+        let Some((name, progress)) = next.map(|(name, progress)| (name.clone(), progress.clone())) else {
+            return;
+        };
+        let (address, server, mut from) = (self.address.clone(), self.server.clone(), self.from.clone());
+        let chunk_rows = self.chunk_rows;
+        from.at_ms = self.clock.now_ms();
+        self.reading = Some(tokio::spawn(async move {
+            let (db, table) = name.split_once('.').unwrap_or(("", &name));
+            let (db, table) = (db.to_owned(), table.to_owned());
+            let mut views = view::open(&address, &server, 1, &[(db.clone(), table.clone())]).await?;
+            from.place = views.position.place.clone();
+            // Behind the view: a definition that changed in between makes the reading fail, and it is tried again.
+            let mut wire = connect(&address).await?;
+            let known = schema::read_table(&mut wire, &server, &from.router, &db, &table).await;
+            let known = known.map_err(|error| error.at(address.object()))?;
+            let mut chunks = Vec::new();
+            if let (Some(wire), Some(known)) = (views.wires.first_mut(), known.clone().filter(|known| known.lost.is_none())) {
+                let limit = if known.table.primary_key.is_empty() { None } else { Some(chunk_rows) };
+                let mut rows = from.rows(wire, Arc::new(known), progress.after.as_deref(), limit).await?;
+                while let Some(chunk) = rows.next().await? {
+                    chunks.push(chunk);
+                }
+            }
+            Ok(Read { position: views.position, chunks, known, table: name })
+        }));
+    }
+
+    /// Waits until a chunk has been read; for ever where none is under way.
+    pub async fn step(&mut self) -> Result<(), Error> {
+        match &mut self.reading {
+            Some(handle) => {
+                let read = joined(handle.await);
+                self.reading = None;
+                self.ready = Some(read?);
+                Ok(())
+            }
+            None => std::future::pending().await,
+        }
+    }
+
+    /// Whether the stream stands at the place of the chunk, or beyond, and has to wait for it.
+    pub fn holds(&self, follower: &Follower) -> bool {
+        self.ready.as_ref().is_some_and(|read| {
+            !follower.in_transaction() && follower.end().order() >= read.position.place.order()
+        })
+    }
+
+    /// Takes the chunk whose place the stream has come to.
+    pub fn take(&mut self) -> Option<Read> {
+        self.ready.take()
+    }
+}

@@ -1,0 +1,61 @@
+//! What operations watch of a reader.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+
+use super::follow::Counters;
+use super::position::Place;
+
+/// Figures of one reader, shared with whoever shows them.
+#[derive(Clone, Debug, Default)]
+pub struct Meters(Arc<Figures>);
+
+#[derive(Debug, Default)]
+struct Figures {
+    records: AtomicU64,
+    transactions: AtomicU64,
+    bytes: AtomicU64,
+    held: AtomicU64,
+    warnings: AtomicU64,
+    snapshot_rows: AtomicU64,
+    reconnects: AtomicU64,
+    lag_ms: AtomicI64,
+    read_pos: AtomicU64,
+}
+
+impl Meters {
+    pub fn published(&self, counters: &Counters, now_ms: i64) {
+        self.0.records.store(counters.records, Ordering::Relaxed);
+        self.0.transactions.store(counters.transactions, Ordering::Relaxed);
+        self.0.lag_ms.store((now_ms - counters.committed_ms).max(0), Ordering::Relaxed);
+    }
+
+    pub fn read(&self, counters: &Counters, end: &Place, bytes: u64) {
+        self.0.held.store(counters.held, Ordering::Relaxed);
+        self.0.warnings.store(counters.warnings, Ordering::Relaxed);
+        self.0.bytes.store(bytes, Ordering::Relaxed);
+        self.0.read_pos.store(end.pos, Ordering::Relaxed);
+    }
+
+    pub fn snapshot_rows(&self, rows: u64) {
+        self.0.snapshot_rows.fetch_add(rows, Ordering::Relaxed);
+    }
+
+    pub fn reconnected(&self) {
+        self.0.reconnects.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Records published by this process from the binlog.
+    pub fn records(&self) -> u64 {
+        self.0.records.load(Ordering::Relaxed)
+    }
+
+    pub fn snapshot(&self) -> u64 {
+        self.0.snapshot_rows.load(Ordering::Relaxed)
+    }
+
+    /// Between the commit of the newest acknowledged change and its acknowledgement.
+    pub fn lag_ms(&self) -> i64 {
+        self.0.lag_ms.load(Ordering::Relaxed)
+    }
+}

@@ -1,0 +1,40 @@
+//! Change data capture: follows the binlogs of MySQL and MariaDB and publishes every change of a row.
+//!
+//! One [`Reader`] a server. Events become records in [`follow`], without I/O; [`stream`] moves bytes, batches and
+//! acknowledgements around it; [`store`] keeps position and schema as one record. Design: `docs/design/0002`.
+
+mod adopt;
+mod batch;
+mod canal;
+mod captured;
+mod catalog;
+pub mod control;
+mod ddl;
+mod envelope;
+mod first;
+mod follow;
+mod gtid;
+mod incremental;
+mod meters;
+mod options;
+mod position;
+mod publish;
+mod quarantine;
+mod reader;
+mod resume;
+mod route;
+mod scan;
+mod schema;
+mod server;
+mod snapshot;
+mod store;
+mod stream;
+mod view;
+mod wire;
+
+pub use meters::Meters;
+pub use options::{CdcOptions, ColumnAction, ColumnSetting, ORDER_TABLES};
+pub use linli_binlog::MaskStyle;
+pub use position::{Place, Position};
+pub use reader::{Parts, Reader};
+pub use wire::Address;

@@ -1,0 +1,150 @@
+//! The reader of one server: connection, stream, batches, acknowledgements, records.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use linli_connectors::blobs::SharedBlobs;
+use linli_connectors::clock::SharedClock;
+use linli_connectors::log::SharedLog;
+use linli_connectors::random::SharedRandom;
+use linli_connectors::{Error, ErrorKind};
+use tokio_util::sync::CancellationToken;
+
+use super::catalog::Catalog;
+use super::first;
+use super::meters::Meters;
+use super::options::CdcOptions;
+use super::position::Position;
+use super::publish::Publisher;
+use super::resume;
+use super::route::Router;
+use super::server::{self, Server};
+use super::store::{Snapshots, Store};
+use super::stream::{Ended, Stream};
+use super::wire::Address;
+
+/// Between attempts to reach a server.
+const BACKOFF_MIN: Duration = Duration::from_millis(200);
+const BACKOFF_MAX: Duration = Duration::from_secs(15);
+/// The same place failing this often is no accident of the connection.
+const FAILURES_MAX: u32 = 8;
+
+/// What a reader works with.
+#[derive(Clone)]
+pub struct Parts {
+    pub log: SharedLog,
+    pub blobs: SharedBlobs,
+    pub clock: SharedClock,
+    pub random: SharedRandom,
+}
+
+/// Follows one server until it is told to stop.
+pub struct Reader {
+    pub(super) address: Address,
+    pub(super) options: Arc<CdcOptions>,
+    pub(super) router: Arc<Router>,
+    pub(super) parts: Parts,
+    pub(super) publisher: Publisher,
+    pub(super) store: Arc<tokio::sync::Mutex<Store>>,
+    pub(super) meters: Meters,
+}
+
+/// What is on the log and written down.
+#[derive(Clone, Debug, Default)]
+pub struct State {
+    pub position: Position,
+    pub catalog: Arc<Catalog>,
+    pub snapshots: Snapshots,
+}
+
+impl Reader {
+    pub fn new(address: Address, options: Arc<CdcOptions>, parts: Parts, meters: Meters) -> Result<Reader, Error> {
+        let router = Arc::new(Router::new(Arc::clone(&options))?);
+        let publisher = Publisher::new(Arc::clone(&parts.log), Arc::clone(&parts.clock), options.partitions);
+        let nonce = format!("{:016x}", parts.random.next_u64());
+        let store = Store::new(Arc::clone(&parts.blobs), Arc::clone(&parts.clock), &address.name, nonce);
+        let store = Arc::new(tokio::sync::Mutex::new(store));
+        Ok(Reader { address, options, router, parts, publisher, store, meters })
+    }
+
+    /// Runs until `shutdown`, or until something needs a person.
+    pub async fn run(mut self, shutdown: CancellationToken) -> Result<(), Error> {
+        let loaded = self.store.lock().await.load().await?;
+        let mut state = match loaded {
+            Some(loaded) if loaded.record.reset => None,
+            Some(loaded) => Some((
+                State {
+                    position: loaded.record.position,
+                    catalog: Arc::new(loaded.catalog),
+                    snapshots: loaded.record.snapshots,
+                },
+                loaded.record.server,
+            )),
+            None => None,
+        };
+        let (mut backoff, mut failures, mut failed_at) = (BACKOFF_MIN, 0, None);
+        loop {
+            let before = state.as_ref().map(|(state, _)| state.position.clone());
+            let outcome = tokio::select! {
+                outcome = self.session(&mut state, &shutdown) => outcome,
+                () = shutdown.cancelled(), if state.is_none() => return Ok(()),
+            };
+            let error = match outcome {
+                Ok(Ended::Shutdown) => return Ok(()),
+                Ok(Ended::Again) => continue,
+                Err(error) if error.kind != ErrorKind::Retry => return Err(error),
+                Err(error) => error,
+            };
+            let place = state.as_ref().map(|(state, _)| state.position.clone());
+            if place != before || place != failed_at {
+                (backoff, failures) = (BACKOFF_MIN, 0);
+            }
+            failed_at = place;
+            failures += 1;
+            self.meters.reconnected();
+            if failures >= FAILURES_MAX && error.cause.contains("checksum") {
+                return Err(Error { kind: ErrorKind::Corrupt, ..error });
+            }
+            tracing::warn!(%error, hint = error.hint.as_deref().unwrap_or(""), "the reader of {} begins again", self.address.object());
+            tokio::select! {
+                () = self.parts.clock.sleep(backoff) => {}
+                () = shutdown.cancelled() => return Ok(()),
+            }
+            backoff = (backoff * 2).min(BACKOFF_MAX);
+        }
+    }
+
+    /// One connection's life.
+    async fn session(
+        &mut self,
+        state: &mut Option<(State, super::store::ServerIdentity)>,
+        shutdown: &CancellationToken,
+    ) -> Result<Ended, Error> {
+        let mut wire = server::connect(&self.address).await?;
+        let server = Server::examine(&mut wire, &self.address).await?;
+        if !server.full_images {
+            tracing::warn!(server = %self.address.object(), "binlog_row_image is not FULL: records hold what the log holds");
+        }
+        if state.is_none() {
+            let Some(done) = first::snapshot(self, &server, shutdown).await? else {
+                return Ok(Ended::Shutdown);
+            };
+            *state = Some((done, server.identity.clone()));
+        }
+        let Some((current, identity)) = state else {
+            return Ok(Ended::Again);
+        };
+        let from = resume::from(&mut wire, &server, identity, &current.position, &self.address.object()).await?;
+        if let resume::Start::Elsewhere(position) = &from.start {
+            current.position = position.clone();
+        }
+        *identity = server.identity.clone();
+        self.publisher.create_topics(&current.catalog, &self.router).await?;
+        // fences whoever read this server before
+        self.store.lock().await.save(identity, &current.position, &current.catalog, &current.snapshots).await?;
+        let options = resume::dump_options(&self.options, &self.address, &server);
+        wire.start_dump(&from.dump, &options).await.map_err(|error| error.at(self.address.object()))?;
+        tracing::info!(server = %self.address.object(), version = %server.version, position = %current.position, "following");
+        Stream::new(self, server, wire, current).run(shutdown).await
+    }
+}

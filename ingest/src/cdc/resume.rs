@@ -1,0 +1,150 @@
+//! Where to go on: decided from what the server has, never by guessing.
+
+use linli_connectors::{Error, ErrorKind};
+
+use super::gtid::GtidSet;
+use super::options::CdcOptions;
+use super::position::{Place, Position};
+use super::server::Server;
+use super::store::ServerIdentity;
+use super::wire::{Address, DumpFrom, DumpOptions, Wire, WireError};
+
+/// How to ask for the binlog.
+#[derive(Debug, PartialEq, Eq)]
+pub struct From {
+    pub dump: DumpFrom,
+    pub start: Start,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+pub enum Start {
+    /// At the place that was written down.
+    There,
+    /// On another server, or in other files: at the same transaction, whose place is told by the stream.
+    Elsewhere(Position),
+}
+
+/// What was found out about a server, for [`decide`].
+#[derive(Debug)]
+pub struct Facts {
+    pub server: ServerIdentity,
+    /// Files and their lengths, oldest first.
+    pub binlogs: Vec<(String, u64)>,
+    /// MySQL: `gtid_executed`. MariaDB: `gtid_binlog_pos`.
+    pub executed: GtidSet,
+    /// MySQL: `gtid_purged`.
+    pub purged: GtidSet,
+    /// MariaDB: the GTIDs before the place that was written down.
+    pub at_place: Option<GtidSet>,
+}
+
+pub async fn from(
+    wire: &mut Wire,
+    server: &Server,
+    known: &ServerIdentity,
+    position: &Position,
+    object: &str,
+) -> Result<From, Error> {
+    let facts = facts(wire, server, position).await.map_err(|error| error.at(object.to_owned()))?;
+    decide(&facts, known, position, object)
+}
+
+async fn facts(wire: &mut Wire, server: &Server, position: &Position) -> Result<Facts, WireError> {
+    let binlogs = Server::binlogs(wire).await?;
+    let executed = server.current(wire).await?.gtids;
+    let purged = match (server.identity.mariadb, server.gtids) {
+        (false, true) => {
+            let text = super::server::variable(wire, "gtid_purged").await?.unwrap_or_default();
+            super::gtid::MysqlGtids::parse(&text).map(GtidSet::Mysql).unwrap_or_default()
+        }
+        _ => GtidSet::None,
+    };
+    let at_place = if server.identity.mariadb { server.gtids_at(wire, &position.place).await? } else { None };
+    Ok(Facts { server: server.identity.clone(), binlogs, executed, purged, at_place })
+}
+
+/// By file and offset on the same server; else by GTID; else not at all.
+pub fn decide(facts: &Facts, known: &ServerIdentity, position: &Position, object: &str) -> Result<From, Error> {
+    if is_same_log(facts, known, position)
+        && let Ok(pos) = u32::try_from(position.place.pos)
+    {
+        let dump = DumpFrom::File { file: position.place.file.clone(), pos };
+        return Ok(From { dump, start: Start::There });
+    }
+    let stop = |cause: String| {
+        Err(Error::new(ErrorKind::Corrupt, object, cause).hint(
+            "changes between would be lost: begin anew with a snapshot by `linli ingest cdc position reset`, \
+             or set another position by `linli ingest cdc position set`",
+        ))
+    };
+    let oldest = facts.binlogs.first().map_or("none", |(file, _)| file);
+    let elsewhere = || Start::Elsewhere(Position { place: Place::default(), ..position.clone() });
+    match (&position.gtids, &facts.executed) {
+        (GtidSet::Mysql(ours), GtidSet::Mysql(executed)) => {
+            if !executed.includes(ours) {
+                return stop(format!("the server lacks transactions that were read already: {ours} is not within {executed}"));
+            }
+            if let GtidSet::Mysql(purged) = &facts.purged
+                && !ours.includes(purged)
+            {
+                return stop(format!("the binlog behind {position} is purged (the oldest file is {oldest}, purged are {purged})"));
+            }
+            Ok(From { dump: DumpFrom::MysqlGtids(ours.encode()), start: elsewhere() })
+        }
+        (GtidSet::Mariadb(ours), GtidSet::Mariadb(executed)) => {
+            if !executed.includes(ours) {
+                return stop(format!("the server lacks transactions that were read already: {ours} is not within {executed}"));
+            }
+            Ok(From { dump: DumpFrom::MariadbGtids(ours.to_string()), start: elsewhere() })
+        }
+        _ => stop(format!("the binlog has no {} any more (the oldest file is {oldest}), and there are no GTIDs to go by", position.place)),
+    }
+}
+
+fn is_same_log(facts: &Facts, known: &ServerIdentity, position: &Position) -> bool {
+    let file = facts.binlogs.iter().find(|(file, _)| *file == position.place.file);
+    let there = file.is_some_and(|(_, length)| position.place.pos <= *length);
+    if !there || known.mariadb != facts.server.mariadb {
+        return false;
+    }
+    if known.mariadb {
+        return match (&facts.at_place, &position.gtids) {
+            (Some(at_place), gtids) => at_place == gtids,
+            (None, GtidSet::None) => true,
+            (None, _) => false,
+        };
+    }
+    known.uuid == facts.server.uuid && facts.executed.includes(&position.gtids)
+}
+
+pub fn dump_options(options: &CdcOptions, address: &Address, server: &Server) -> DumpOptions {
+    let name = format!("linli/{}/{}", options.reader, address.name);
+    let hash = number_of(&name);
+    let own = 1 << 31 | (hash as u32 & 0x3fff_ffff);
+    let server_id = match options.server_id {
+        0 if own == server.server_id => own ^ 1,
+        0 => own,
+        id => id,
+    };
+    let second = number_of(&format!("{name}/uuid"));
+    let uuid = format!(
+        "{:08x}-{:04x}-{:04x}-{:04x}-{:012x}",
+        hash >> 32,
+        hash >> 16 & 0xffff,
+        hash & 0xffff,
+        second >> 48,
+        second & 0xffff_ffff_ffff
+    );
+    DumpOptions {
+        server_id,
+        uuid,
+        heartbeat_s: options.heartbeat.as_secs().max(1),
+        mariadb: server.identity.mariadb,
+    }
+}
+
+fn number_of(text: &str) -> u64 {
+    use sha2::{Digest, Sha256};
+    let digest = Sha256::digest(text.as_bytes());
+    digest.iter().take(8).fold(0, |value, byte| value << 8 | u64::from(*byte))
+}

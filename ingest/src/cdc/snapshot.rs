@@ -1,0 +1,288 @@
+//! Reading the rows of tables in a view, in the order of their primary key.
+
+use std::sync::Arc;
+
+use linli_binlog::{Column, ColumnRule, ColumnType, DecodeError, Table, text_row_json};
+use linli_connectors::log::NewRecord;
+use linli_connectors::{Error, ErrorKind};
+
+use super::batch::Batch;
+use super::catalog::Known;
+use super::envelope::{At, Moved, SourceHead, TextRow, quoted, write_key};
+use super::position::Place;
+use super::route::{Route, Router};
+use super::wire::{Cells, Wire, WireError, literal, name};
+
+/// Rows and bytes that are handed over at once.
+const CHUNK_ROWS: usize = 8_000;
+const CHUNK_BYTES: usize = 6 << 20;
+
+/// Rows of a table that follow each other, as records.
+pub struct Chunk {
+    /// `database.table`
+    pub table: String,
+    pub records: Vec<NewRecord>,
+    pub rows: u64,
+    /// The primary key of the last row, as literals.
+    pub after: Option<Vec<String>>,
+    /// The table has no more rows.
+    pub done: bool,
+}
+
+/// What rows of a snapshot are written with.
+#[derive(Clone)]
+pub struct Snapshotter {
+    pub object: String,
+    pub server: String,
+    pub router: Arc<Router>,
+    pub partitions: u32,
+    pub place: Place,
+    /// When the view was opened, epoch ms.
+    pub at_ms: i64,
+}
+
+/// The rows of one table from a place in its primary key on.
+pub struct TableRows<'a> {
+    from: &'a Snapshotter,
+    wire: &'a mut Wire,
+    known: Arc<Known>,
+    route: Route,
+    head: SourceHead,
+    file: Vec<u8>,
+    cells: Cells,
+    limit: Option<usize>,
+    read: usize,
+    ended: bool,
+}
+
+impl Snapshotter {
+    /// Begins to read a table behind `after`, at most `limit` rows.
+    pub async fn rows<'a>(
+        &'a self,
+        wire: &'a mut Wire,
+        known: Arc<Known>,
+        after: Option<&[String]>,
+        limit: Option<usize>,
+    ) -> Result<TableRows<'a>, Error> {
+        let sql = select(&known.table, after, limit);
+        wire.start_query(&sql).await.map_err(|error| self.failed(&known.table, error))?;
+        let mut file = br#","file":"#.to_vec();
+        quoted(&self.place.file, &mut file);
+        Ok(TableRows {
+            route: self.router.route(&known.table),
+            head: SourceHead::new(&self.server, &known.table),
+            from: self,
+            wire,
+            known,
+            file,
+            cells: Cells::new(),
+            limit,
+            read: 0,
+            ended: false,
+        })
+    }
+
+    fn failed(&self, table: &Table, error: WireError) -> Error {
+        match error {
+            // the definition changed behind the view: another view is needed
+            WireError::Server { code: 1412 | 1054 | 1146, message, .. } => {
+                Error::new(ErrorKind::Retry, format!("table {}", table.full_name()), message)
+            }
+            error => error.at(format!("table {} of {}", table.full_name(), self.object)),
+        }
+    }
+}
+
+impl TableRows<'_> {
+    /// The next rows; `None` after the last.
+    pub async fn next(&mut self) -> Result<Option<Chunk>, Error> {
+        if self.ended {
+            return Ok(None);
+        }
+        let mut batch = Batch::default();
+        let (mut rows, mut after) = (0, None);
+        while batch.len() < CHUNK_ROWS && batch.bytes() < CHUNK_BYTES {
+            let more = self.wire.next_row(&mut self.cells).await.map_err(|error| self.from.failed(&self.known.table, error))?;
+            if !more {
+                self.ended = true;
+                break;
+            }
+            let payload = self.wire.payload();
+            let cells: Vec<Option<&[u8]>> = self.cells.iter().map(|cell| cell.clone().and_then(|cell| payload.get(cell))).collect();
+            self.write(&cells, &mut batch).map_err(|error| {
+                Error::new(ErrorKind::Corrupt, format!("table {}", self.known.table.full_name()), error.to_string())
+                    .hint("leave the table out by cdc.exclude")
+            })?;
+            rows += 1;
+            let full = batch.len() >= CHUNK_ROWS || batch.bytes() >= CHUNK_BYTES;
+            if full || self.limit == Some(self.read + rows) {
+                after = key_literals(&self.known.table, &cells);
+            }
+        }
+        self.read += rows;
+        // A row beyond the limit is not asked for: fewer rows than the limit mean the end of the table.
+        let done = self.ended && self.limit.is_none_or(|limit| self.read < limit);
+        Ok(Some(Chunk { table: self.known.table.full_name(), records: batch.take(), rows: rows as u64, after, done }))
+    }
+
+    fn write(&self, cells: &[Option<&[u8]>], batch: &mut Batch) -> Result<(), DecodeError> {
+        let table = &self.known.table;
+        let out = &mut batch.buffer;
+        let key = match plain_key(table, &self.route) {
+            true => {
+                let trimmed: Vec<Option<&[u8]>> = cells.iter().zip(&table.columns).map(|(cell, column)| cell.map(|cell| trim(column, cell))).collect();
+                write_key(&self.route.key, table, &TextRow(&trimmed), out)?
+            }
+            false => {
+                let texts = key_texts(table, cells)?;
+                let texts: Vec<Option<&[u8]>> = texts.iter().map(Option::as_deref).collect();
+                write_key(&self.route.key, table, &TextRow(&texts), out)?
+            }
+        };
+        let value = out.len();
+        out.extend_from_slice(br#"{"before":null,"after":"#);
+        let mut warnings = Vec::new();
+        text_row_json(table, &self.route.rules, cells, out, &mut warnings)?;
+        let at = At {
+            file: &self.file,
+            pos: self.from.place.pos,
+            row: 0,
+            gtid: b"",
+            ts_ms: self.from.at_ms,
+            now_ms: self.from.at_ms,
+        };
+        self.head.write_tail(b'r', br#""true""#, Moved::No, &at, None, out);
+        let end = out.len();
+        batch.push(&self.route.topic, self.from.partitions, self.from.at_ms, key, value..end);
+        Ok(())
+    }
+}
+
+/// Whether the server's text of the key's columns is that of the binlog's values.
+fn plain_key(table: &Table, route: &Route) -> bool {
+    use super::route::Key;
+    let is_plain = |column: &usize| {
+        let kind = table.columns.get(*column).map(|column| &column.kind);
+        matches!(kind, Some(ColumnType::Integer { .. } | ColumnType::Text { .. } | ColumnType::Enum { .. }))
+    };
+    match &route.key {
+        Key::Column(column) => is_plain(column),
+        Key::Columns(columns) => columns.iter().all(is_plain),
+        Key::Table => true,
+    }
+}
+
+/// Without the zeros of ZEROFILL.
+fn trim<'a>(column: &Column, cell: &'a [u8]) -> &'a [u8] {
+    if !matches!(column.kind, ColumnType::Integer { .. }) {
+        return cell;
+    }
+    let zeros = cell.iter().take_while(|digit| **digit == b'0').count().min(cell.len().saturating_sub(1));
+    cell.get(zeros..).unwrap_or(cell)
+}
+
+/// Texts of all columns as the binlog's values would give them: taken from their JSON.
+fn key_texts(table: &Table, cells: &[Option<&[u8]>]) -> Result<Vec<Option<Vec<u8>>>, DecodeError> {
+    let rules = vec![ColumnRule::Keep; table.columns.len()];
+    let mut json = Vec::new();
+    text_row_json(table, &rules, cells, &mut json, &mut Vec::new())?;
+    let row: serde_json::Map<String, serde_json::Value> = serde_json::from_slice(&json).unwrap_or_default();
+    let text = |column: &Column| match row.get(&column.name) {
+        None | Some(serde_json::Value::Null) => None,
+        Some(serde_json::Value::String(text)) => Some(text.clone().into_bytes()),
+        Some(other) => Some(other.to_string().into_bytes()),
+    };
+    Ok(table.columns.iter().map(text).collect())
+}
+
+/// `None` where the order of the key cannot be told by literals: the table is then read from its start again.
+fn key_literals(table: &Table, cells: &[Option<&[u8]>]) -> Option<Vec<String>> {
+    let literal_of = |column: &usize| {
+        let (kind, cell) = (&table.columns.get(*column)?.kind, cells.get(*column).copied().flatten()?);
+        let text = || Some(String::from_utf8_lossy(cell).into_owned());
+        match kind {
+            ColumnType::Integer { .. } | ColumnType::Decimal { .. } | ColumnType::Year => text(),
+            ColumnType::Text { .. }
+            | ColumnType::Date
+            | ColumnType::Time { .. }
+            | ColumnType::DateTime { .. }
+            | ColumnType::Timestamp { .. }
+            | ColumnType::Uuid => text().map(|text| literal(&text)),
+            ColumnType::Binary { .. } | ColumnType::Bytes => Some(format!("X'{}'", hex(cell))),
+            _ => None,
+        }
+    };
+    if table.primary_key.is_empty() {
+        return None;
+    }
+    table.primary_key.iter().map(literal_of).collect()
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02X}")).collect()
+}
+
+/// All columns of the rows behind `after`, in the order of the primary key.
+fn select(table: &Table, after: Option<&[String]>, limit: Option<usize>) -> String {
+    let column = |column: &Column| match column.kind {
+        ColumnType::Float => format!("{}+0e0", name(&column.name)), // its text is cut to six digits
+        _ => name(&column.name),
+    };
+    let columns: Vec<String> = table.columns.iter().map(column).collect();
+    let key: Vec<String> =
+        table.primary_key.iter().filter_map(|index| table.columns.get(*index)).map(|column| name(&column.name)).collect();
+    let mut sql = format!("SELECT {} FROM {}.{}", columns.join(","), name(&table.db), name(&table.name));
+    if let Some(after) = after.filter(|after| after.len() == key.len() && !key.is_empty()) {
+        sql.push_str(" WHERE ");
+        sql.push_str(&behind(&key, after));
+    }
+    if !key.is_empty() {
+        sql.push_str(&format!(" ORDER BY {}", key.join(",")));
+        if let Some(limit) = limit {
+            sql.push_str(&format!(" LIMIT {limit}"));
+        }
+    }
+    sql
+}
+
+/// `a>=1 AND (a>1 OR a=1 AND (b>2))`: the first condition lets the server use the key.
+fn behind(key: &[String], after: &[String]) -> String {
+    match (key, after) {
+        ([column], [value]) => format!("{column}>{value}"),
+        ([column, key @ ..], [value, after @ ..]) => {
+            format!("{column}>={value} AND ({column}>{value} OR {column}={value} AND ({}))", behind(key, after))
+        }
+        _ => "TRUE".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn table() -> Table {
+        let column = |name: &str, kind| Column { name: name.to_owned(), kind, nullable: false, generated: false };
+        Table {
+            db: "shop_0".to_owned(),
+            name: "st`ock".to_owned(),
+            columns: vec![
+                column("w", ColumnType::Integer { bytes: 4, unsigned: false }),
+                column("f", ColumnType::Float),
+                column("n", ColumnType::Text { charset: linli_binlog::Charset::Utf8mb4 }),
+            ],
+            primary_key: vec![0, 2],
+        }
+    }
+
+    #[test]
+    fn a_table_is_read_on_behind_its_last_key() {
+        let cells: Vec<Option<&[u8]>> = vec![Some(b"7"), None, Some(b"it's")];
+        let after = key_literals(&table(), &cells).unwrap();
+        assert_eq!(
+            select(&table(), Some(&after), Some(100)),
+            "SELECT `w`,`f`+0e0,`n` FROM `shop_0`.`st``ock` WHERE `w`>=7 AND (`w`>7 OR `w`=7 AND (`n`>'it''s')) ORDER BY `w`,`n` LIMIT 100"
+        );
+        assert_eq!(trim(&table().columns[0], b"0042"), b"42");
+        assert_eq!(trim(&table().columns[0], b"000"), b"0");
+    }
+}

@@ -1,0 +1,236 @@
+//! The durable record of a reader: position, schema and snapshots as one object, written under a conditional put.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use linli_connectors::blobs::{PutOutcome, SharedBlobs};
+use linli_connectors::clock::SharedClock;
+use linli_connectors::{Error, ErrorKind};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use super::catalog::Catalog;
+use super::position::Position;
+
+/// Records that stay behind the newest, to look at.
+const KEPT: u64 = 8;
+/// Definitions that stay, so that an older binlog can be read with its own.
+const HISTORY_MAX: usize = 200;
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Record {
+    /// Whose it is: drawn at the start of a reader.
+    pub nonce: String,
+    pub at_ms: i64,
+    pub server: ServerIdentity,
+    pub position: Position,
+    /// The object with the tables as they are at the position.
+    pub schema: String,
+    /// From which position on which definitions held, oldest first.
+    #[serde(default)]
+    pub history: Vec<SchemaFrom>,
+    #[serde(default)]
+    pub snapshots: Snapshots,
+    /// To be begun anew: the rest tells what was before.
+    #[serde(default)]
+    pub reset: bool,
+}
+
+/// What tells a server from another with the same address.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ServerIdentity {
+    pub mariadb: bool,
+    /// MySQL's; MariaDB has none.
+    pub uuid: Option<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SchemaFrom {
+    pub position: Position,
+    pub schema: String,
+}
+
+/// How far the snapshots of tables are, by `database.table`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Snapshots {
+    pub tables: BTreeMap<String, Progress>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Progress {
+    /// The primary key of the last row that is on the log, each column as literal of SQL.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after: Option<Vec<String>>,
+    pub rows: u64,
+    pub done: bool,
+}
+
+impl Snapshots {
+    pub fn open(&self) -> impl Iterator<Item = (&String, &Progress)> {
+        self.tables.iter().filter(|(_, progress)| !progress.done)
+    }
+
+    pub fn are_done(&self) -> bool {
+        self.open().next().is_none()
+    }
+}
+
+/// Where the records of one server's reader are.
+pub struct Store {
+    blobs: SharedBlobs,
+    clock: SharedClock,
+    prefix: String,
+    nonce: String,
+    /// The number of the next record.
+    next: u64,
+    /// The schema that was stored last.
+    stored: Option<(Arc<Catalog>, String)>,
+    history: Vec<SchemaFrom>,
+}
+
+/// What a store holds at the start.
+pub struct Loaded {
+    pub record: Record,
+    pub catalog: Catalog,
+}
+
+impl Store {
+    /// `server` as the records name it.
+    pub fn new(blobs: SharedBlobs, clock: SharedClock, server: &str, nonce: String) -> Store {
+        Store { blobs, clock, prefix: Store::prefix_of(server), nonce, next: 0, stored: None, history: Vec::new() }
+    }
+
+    /// Where the objects of a server's reader are.
+    pub fn prefix_of(server: &str) -> String {
+        let plain = |c: char| if c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_') { c } else { '_' };
+        format!("cdc/{}", server.chars().map(plain).collect::<String>())
+    }
+
+    fn key(&self, number: u64) -> String {
+        format!("{}/records/{number:020}", self.prefix)
+    }
+
+    /// The newest record.
+    pub async fn load(&mut self) -> Result<Option<Loaded>, Error> {
+        let keys = self.blobs.list(&format!("{}/records", self.prefix)).await?;
+        let Some(key) = keys.last() else {
+            return Ok(None);
+        };
+        let number = key.rsplit('/').next().and_then(|number| number.parse::<u64>().ok());
+        let number = number.ok_or_else(|| self.corrupt(key, "its name is no number"))?;
+        let bytes = self.blobs.get(key).await?.ok_or_else(|| {
+            Error::new(ErrorKind::Retry, format!("object {key}"), "went away while it was read").hint("start again")
+        })?;
+        let record: Record = serde_json::from_slice(&bytes).map_err(|error| self.corrupt(key, &error.to_string()))?;
+        self.next = number + 1;
+        self.history.clone_from(&record.history);
+        let catalog = self.catalog(&record.schema).await?;
+        self.stored = Some((Arc::new(catalog.clone()), record.schema.clone()));
+        Ok(Some(Loaded { record, catalog }))
+    }
+
+    pub async fn catalog(&self, schema: &str) -> Result<Catalog, Error> {
+        let key = format!("{}/schemas/{schema}", self.prefix);
+        let bytes = self.blobs.get(&key).await?.ok_or_else(|| self.corrupt(&key, "is missing"))?;
+        serde_json::from_slice(&bytes).map_err(|error| self.corrupt(&key, &error.to_string()))
+    }
+
+    fn corrupt(&self, key: &str, cause: &str) -> Error {
+        Error::new(ErrorKind::Corrupt, format!("object {key}"), cause)
+            .hint("restore the blob store, or begin anew with `linli ingest cdc position reset`")
+    }
+
+    pub fn history(&self) -> &[SchemaFrom] {
+        &self.history
+    }
+
+    /// Writes the next record. Everything before its position must have been acknowledged by the log.
+    pub async fn save(
+        &mut self,
+        server: &ServerIdentity,
+        position: &Position,
+        catalog: &Arc<Catalog>,
+        snapshots: &Snapshots,
+    ) -> Result<(), Error> {
+        let schema = self.store_schema(position, catalog).await?;
+        let record = Record {
+            nonce: self.nonce.clone(),
+            at_ms: self.clock.now_ms(),
+            server: server.clone(),
+            position: position.clone(),
+            schema,
+            history: self.history.clone(),
+            snapshots: snapshots.clone(),
+            reset: false,
+        };
+        self.write(&record).await
+    }
+
+    /// The next start begins anew, with a snapshot.
+    pub async fn reset(&mut self, record: Record) -> Result<(), Error> {
+        let record = Record { nonce: self.nonce.clone(), at_ms: self.clock.now_ms(), reset: true, ..record };
+        self.write(&record).await
+    }
+
+    async fn write(&mut self, record: &Record) -> Result<(), Error> {
+        let bytes = Bytes::from(serde_json::to_vec(record).map_err(|error| self.corrupt("record", &error.to_string()))?);
+        let key = self.key(self.next);
+        if self.put(&key, bytes).await? == PutOutcome::Exists {
+            let there = self.blobs.get(&key).await?.unwrap_or_default();
+            let ours = serde_json::from_slice::<Record>(&there).is_ok_and(|record| record.nonce == self.nonce);
+            if !ours {
+                return Err(Error::new(ErrorKind::Fenced, format!("object {key}"), "another reader of this server took over")
+                    .hint("one reader follows a server: stop the other one, or give the server another name (#NAME)"));
+            }
+        }
+        if let Some(old) = self.next.checked_sub(KEPT) {
+            // What stays behind costs space only.
+            let _ = self.blobs.delete(&self.key(old)).await;
+        }
+        self.next += 1;
+        Ok(())
+    }
+
+    async fn store_schema(&mut self, position: &Position, catalog: &Arc<Catalog>) -> Result<String, Error> {
+        if let Some((stored, schema)) = &self.stored
+            && (Arc::ptr_eq(stored, catalog) || stored == catalog)
+        {
+            let schema = schema.clone();
+            if let Some((stored, _)) = &mut self.stored {
+                *stored = Arc::clone(catalog);
+            }
+            if self.history.is_empty() {
+                self.history.push(SchemaFrom { position: position.clone(), schema: schema.clone() });
+            }
+            return Ok(schema);
+        }
+        let bytes = serde_json::to_vec(&**catalog).map_err(|error| self.corrupt("schema", &error.to_string()))?;
+        let hash = Sha256::digest(&bytes);
+        let schema: String = hash.iter().take(16).map(|byte| format!("{byte:02x}")).collect();
+        let key = format!("{}/schemas/{schema}", self.prefix);
+        self.put(&key, Bytes::from(bytes)).await?;
+        self.history.push(SchemaFrom { position: position.clone(), schema: schema.clone() });
+        if self.history.len() > HISTORY_MAX {
+            self.history.remove(0);
+        }
+        self.stored = Some((Arc::clone(catalog), schema.clone()));
+        Ok(schema)
+    }
+
+    /// Tries for as long as the store may come back.
+    async fn put(&self, key: &str, bytes: Bytes) -> Result<PutOutcome, Error> {
+        const TRIES: u32 = 10;
+        let mut tries = 1;
+        loop {
+            match self.blobs.put_if_absent(key, bytes.clone()).await {
+                Err(error) if error.is_retry() && tries < TRIES => {
+                    tracing::warn!(key, %error, "a record of the reader could not be written: trying again");
+                    self.clock.sleep(std::time::Duration::from_millis(100 << tries.min(6))).await;
+                    tries += 1;
+                }
+                outcome => return outcome,
+            }
+        }
+    }
+}

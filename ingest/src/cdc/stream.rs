@@ -1,0 +1,325 @@
+//! The loop that follows a server: what was received is decoded, what was decoded is appended, what was acknowledged
+//! is written down; each while the next is under way.
+
+use std::sync::Arc;
+
+use linli_connectors::log::NewRecord;
+use linli_connectors::{Error, ErrorKind};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use super::catalog::Catalog;
+use super::control;
+use super::follow::{Counters, FollowFrom, Follower};
+use super::incremental::Incremental;
+use super::position::Position;
+use super::reader::{Reader, State};
+use super::server::Server;
+use super::store::{Progress, ServerIdentity};
+use super::wire::{Wire, WireError};
+
+/// Events that are decoded before other work gets its turn.
+const EVENTS_A_TURN: u32 = 2_000;
+/// Heartbeats that may be missed, and seconds besides.
+const SILENCE_BEATS: u64 = 5;
+const SILENCE_S: u64 = 20;
+/// How often requests from outside are looked for.
+const ASK_MS: i64 = 2_000;
+
+/// How a session ended without an error.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ended {
+    Shutdown,
+    /// To be begun again at once.
+    Again,
+}
+
+pub(super) struct Stream<'a> {
+    reader: &'a Reader,
+    identity: ServerIdentity,
+    wire: Wire,
+    follower: Follower,
+    /// What is on the log.
+    state: &'a mut State,
+    /// The batch under way, and what is on the log once it is.
+    appending: Option<(JoinHandle<Result<(), Error>>, Mark)>,
+    saving: Option<JoinHandle<Result<(), Error>>>,
+    saved: Position,
+    topics_of: Arc<Catalog>,
+    incremental: Incremental,
+    heard_ms: i64,
+    asked_ms: i64,
+}
+
+/// What is true once a batch is acknowledged.
+struct Mark {
+    position: Position,
+    catalog: Arc<Catalog>,
+    counters: Counters,
+}
+
+impl<'a> Stream<'a> {
+    pub fn new(reader: &'a Reader, server: Server, wire: Wire, state: &'a mut State) -> Stream<'a> {
+        let follower = Follower::new(
+            FollowFrom {
+                object: reader.address.object(),
+                server: reader.address.name.clone(),
+                position: state.position.clone(),
+                catalog: Arc::clone(&state.catalog),
+                checksum: server.checksum,
+            },
+            Arc::clone(&reader.router),
+            Arc::clone(&reader.options),
+        );
+        Stream {
+            identity: server.identity.clone(),
+            incremental: Incremental::new(reader, server),
+            wire,
+            follower,
+            appending: None,
+            saving: None,
+            saved: state.position.clone(),
+            topics_of: Arc::clone(&state.catalog),
+            state,
+            heard_ms: reader.parts.clock.now_ms(),
+            asked_ms: 0,
+            reader,
+        }
+    }
+
+    pub async fn run(mut self, shutdown: &CancellationToken) -> Result<Ended, Error> {
+        let outcome = self.follow(shutdown).await;
+        // What is under way is waited for, so that nothing of it comes behind what a next session publishes.
+        let settled = self.settle().await;
+        let ended = outcome?;
+        settled?;
+        self.start_save().await?;
+        self.finish_save().await?;
+        Ok(ended)
+    }
+
+    async fn follow(&mut self, shutdown: &CancellationToken) -> Result<Ended, Error> {
+        let clock = Arc::clone(&self.reader.parts.clock);
+        let interval = self.reader.options.save_interval;
+        let mut tick = clock.sleep(interval);
+        loop {
+            let more = self.decode()?;
+            self.hand_over().await?;
+            self.snapshot().await?;
+            let is_full = self.is_full();
+            tokio::select! {
+                biased;
+                () = shutdown.cancelled() => return Ok(Ended::Shutdown),
+                done = outcome_of(&mut self.appending) => self.acknowledged(done)?,
+                saved = outcome_of_save(&mut self.saving) => {
+                    self.saving = None;
+                    saved?;
+                }
+                () = &mut tick => {
+                    tick = clock.sleep(interval);
+                    self.on_tick().await?;
+                }
+                step = self.incremental.step() => step?,
+                filled = self.wire.fill(), if !is_full && !more => {
+                    filled.map_err(|error| error.at(self.reader.address.object()))?;
+                    self.heard_ms = clock.now_ms();
+                }
+                () = tokio::task::yield_now(), if more && !is_full => {}
+            }
+        }
+    }
+
+    /// Publishes the chunk at whose place the stream stands, and begins the next.
+    async fn snapshot(&mut self) -> Result<(), Error> {
+        if self.incremental.is_idle() && !self.state.snapshots.are_done() {
+            self.incremental.begin(self.state);
+        }
+        if !self.incremental.holds(&self.follower) || self.appending.is_some() || !self.follower.batch.is_empty() {
+            return Ok(());
+        }
+        let Some(read) = self.incremental.take() else {
+            return Ok(());
+        };
+        if *self.follower.end() != read.position.place {
+            // The stream was beyond the place already: what it published may be newer than the view.
+            return Ok(());
+        }
+        let Some(known) = read.known.filter(|known| known.lost.is_none()) else {
+            tracing::error!(table = read.table, "the snapshot of a table ends: it is gone, or its definition is not understood");
+            self.state.snapshots.tables.remove(&read.table);
+            return self.start_save().await;
+        };
+        let (db, name) = (known.table.db.clone(), known.table.name.clone());
+        if self.follower.catalog().get(&db, &name).is_none_or(|there| **there != known) {
+            self.follower.redefine(|catalog| catalog.put(known));
+            self.reader.publisher.create_topics(self.follower.catalog(), &self.reader.router).await?;
+            self.topics_of = Arc::clone(self.follower.catalog());
+        }
+        for chunk in read.chunks {
+            self.reader.publisher.append(chunk.records).await?;
+            let progress = self.state.snapshots.tables.entry(chunk.table.clone()).or_default();
+            progress.rows += chunk.rows;
+            progress.after = chunk.after.or(progress.after.take());
+            progress.done = chunk.done;
+            self.reader.meters.snapshot_rows(chunk.rows);
+            if chunk.done {
+                tracing::info!(table = chunk.table, rows = progress.rows, "the snapshot of a table is done");
+            }
+        }
+        self.state.catalog = Arc::clone(self.follower.catalog());
+        self.state.position = self.follower.position();
+        self.start_save().await
+    }
+
+    /// Takes up what was asked for from outside.
+    async fn take_requests(&mut self) -> Result<(), Error> {
+        let blobs = &self.reader.parts.blobs;
+        for (key, table) in control::requests(blobs, &self.reader.address.name).await? {
+            let (db, name) = table.split_once('.').unwrap_or(("", &table));
+            if self.reader.router.follows(db, name) {
+                tracing::info!(table, "a snapshot was asked for");
+                self.state.snapshots.tables.insert(table, Progress::default());
+            } else {
+                tracing::error!(table, "a snapshot was asked for of a table that is not followed");
+            }
+            self.start_save().await?;
+            self.finish_save().await?;
+            self.reader.parts.blobs.delete(&key).await?;
+        }
+        Ok(())
+    }
+
+    fn is_full(&self) -> bool {
+        let batch = &self.follower.batch;
+        batch.len() >= self.reader.options.batch_records || batch.bytes() >= self.reader.options.batch_bytes
+    }
+
+    /// Decodes what has been received whole; whether there may be more of it.
+    fn decode(&mut self) -> Result<bool, Error> {
+        self.follower.now_ms = self.reader.parts.clock.now_ms();
+        for _ in 0..EVENTS_A_TURN {
+            if self.is_full() || self.incremental.holds(&self.follower) {
+                return Ok(false);
+            }
+            let at = |error: WireError| error.at(self.reader.address.object());
+            if !self.wire.next().map_err(at)? {
+                return Ok(false);
+            }
+            match self.wire.event().map_err(at)? {
+                Some(event) => self.follower.event(event)?,
+                None => return Err(WireError::Closed.at(self.reader.address.object())),
+            };
+        }
+        Ok(true)
+    }
+
+    /// Begins to append the batch, if none is under way.
+    async fn hand_over(&mut self) -> Result<(), Error> {
+        if self.appending.is_some() {
+            return Ok(());
+        }
+        if self.follower.batch.is_empty() {
+            self.state.position = self.follower.position();
+            self.state.catalog = Arc::clone(self.follower.catalog());
+            return Ok(());
+        }
+        if !Arc::ptr_eq(&self.topics_of, self.follower.catalog()) {
+            self.reader.publisher.create_topics(self.follower.catalog(), &self.reader.router).await?;
+            self.topics_of = Arc::clone(self.follower.catalog());
+        }
+        let records = self.follower.batch.take();
+        let mark = Mark {
+            position: self.follower.position(),
+            catalog: Arc::clone(self.follower.catalog()),
+            counters: self.follower.counters,
+        };
+        self.append(records, mark);
+        Ok(())
+    }
+
+    fn append(&mut self, records: Vec<NewRecord>, mark: Mark) {
+        let publisher = self.reader.publisher.clone();
+        self.appending = Some((tokio::spawn(async move { publisher.append(records).await }), mark));
+    }
+
+    /// The batch is on the log.
+    fn acknowledged(&mut self, outcome: Result<(), Error>) -> Result<(), Error> {
+        let mark = self.appending.take().map(|(_, mark)| mark);
+        outcome?;
+        if let Some(mark) = mark {
+            self.state.position = mark.position;
+            self.state.catalog = mark.catalog;
+            let now_ms = self.reader.parts.clock.now_ms();
+            self.reader.meters.published(&mark.counters, now_ms);
+        }
+        Ok(())
+    }
+
+    async fn on_tick(&mut self) -> Result<(), Error> {
+        let silent_ms = self.reader.parts.clock.now_ms() - self.heard_ms;
+        let beat = self.reader.options.heartbeat.as_secs().max(1);
+        let allowed = beat * SILENCE_BEATS + SILENCE_S;
+        if silent_ms > i64::try_from(allowed * 1000).unwrap_or(i64::MAX) && !self.is_full() {
+            return Err(WireError::Silent(allowed).at(self.reader.address.object()));
+        }
+        self.reader.meters.read(&self.follower.counters, self.follower.end(), self.wire.bytes_read());
+        let now_ms = self.reader.parts.clock.now_ms();
+        if now_ms - self.asked_ms >= ASK_MS {
+            self.asked_ms = now_ms;
+            self.take_requests().await?;
+        }
+        if self.saving.is_none() && self.saved != self.state.position {
+            self.start_save().await?;
+        }
+        Ok(())
+    }
+
+    async fn start_save(&mut self) -> Result<(), Error> {
+        self.finish_save().await?;
+        let (store, identity) = (Arc::clone(&self.reader.store), self.identity.clone());
+        let state = self.state.clone();
+        self.saved = state.position.clone();
+        self.saving = Some(tokio::spawn(async move {
+            store.lock().await.save(&identity, &state.position, &state.catalog, &state.snapshots).await
+        }));
+        Ok(())
+    }
+
+    async fn finish_save(&mut self) -> Result<(), Error> {
+        match self.saving.take() {
+            Some(saving) => joined(saving.await),
+            None => Ok(()),
+        }
+    }
+
+    /// Waits for what is under way.
+    async fn settle(&mut self) -> Result<(), Error> {
+        if let Some((appending, mark)) = self.appending.take() {
+            joined(appending.await)?;
+            self.state.position = mark.position;
+            self.state.catalog = mark.catalog;
+        }
+        self.finish_save().await
+    }
+}
+
+/// Waits for the append under way; for ever where there is none.
+async fn outcome_of(appending: &mut Option<(JoinHandle<Result<(), Error>>, Mark)>) -> Result<(), Error> {
+    match appending {
+        Some((handle, _)) => joined(handle.await),
+        None => std::future::pending().await,
+    }
+}
+
+async fn outcome_of_save(saving: &mut Option<JoinHandle<Result<(), Error>>>) -> Result<(), Error> {
+    match saving {
+        Some(handle) => joined(handle.await),
+        None => std::future::pending().await,
+    }
+}
+
+pub(super) fn joined<T>(outcome: Result<Result<T, Error>, tokio::task::JoinError>) -> Result<T, Error> {
+    outcome.unwrap_or_else(|error| {
+        Err(Error::new(ErrorKind::Corrupt, "change capture", format!("a task ended by a defect: {error}")))
+    })
+}
