@@ -124,6 +124,7 @@ pub(crate) fn le(bytes: &[u8]) -> u64 {
     match *bytes {
         [a] => u64::from(a),
         [a, b] => u64::from(u16::from_le_bytes([a, b])),
+        [a, b, c] => u64::from(u32::from_le_bytes([a, b, c, 0])),
         [a, b, c, d] => u64::from(u32::from_le_bytes([a, b, c, d])),
         [a, b, c, d, e, f, g, h] => u64::from_le_bytes([a, b, c, d, e, f, g, h]),
         _ => bytes
@@ -137,10 +138,18 @@ pub(crate) fn le(bytes: &[u8]) -> u64 {
 /// Big-endian number of at most 8 bytes.
 #[inline]
 pub(crate) fn be(bytes: &[u8]) -> u64 {
-    bytes
-        .iter()
-        .take(8)
-        .fold(0, |value, byte| value << 8 | u64::from(*byte))
+    match *bytes {
+        [] => 0,
+        [a] => u64::from(a),
+        [a, b] => u64::from(u16::from_be_bytes([a, b])),
+        [a, b, c] => u64::from(u32::from_be_bytes([0, a, b, c])),
+        [a, b, c, d] => u64::from(u32::from_be_bytes([a, b, c, d])),
+        [a, b, c, d, e] => u64::from_be_bytes([0, 0, 0, a, b, c, d, e]),
+        _ => bytes
+            .iter()
+            .take(8)
+            .fold(0, |value, byte| value << 8 | u64::from(*byte)),
+    }
 }
 
 /// Names of the log as text; what is no UTF-8 is replaced, since a name must not stop the log.

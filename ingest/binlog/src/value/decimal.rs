@@ -27,79 +27,116 @@ pub(crate) fn write(bytes: &[u8], precision: u8, scale: u8, form: Form, out: &mu
     if precision > PRECISION_MAX || scale > precision || bytes.len() != len(precision, scale) {
         return Err(invalid());
     }
-    let mut copy = [0; 40];
-    let digits = copy.get_mut(..bytes.len()).ok_or_else(invalid)?;
-    digits.copy_from_slice(bytes);
-    let first = digits.first_mut().ok_or_else(invalid)?;
-    let negative = *first & 0x80 == 0;
-    *first ^= 0x80;
-    if negative {
-        digits.iter_mut().for_each(|byte| *byte = !*byte);
+    // The first bit is the sign, turned around; of a negative number all bits are turned around.
+    let negative = bytes.first().is_none_or(|first| first & 0x80 == 0);
+    let (whole, fraction) = bytes.split_at(part_len(usize::from(precision - scale)));
+    let mut number = Number {
+        text: [b'0'; TEXT_MAX],
+        len: 2,
+        begun: false,
+    };
+    let mut groups = Groups { negative, first: true };
+    let (head, rest) = whole.split_at(whole.len() % GROUP_BYTES);
+    if !head.is_empty() {
+        number.whole(groups.value(head)?);
     }
-    let (whole, fraction) = digits.split_at(part_len(usize::from(precision - scale)));
-    quote(form, out);
-    if negative && digits.iter().any(|byte| *byte != 0) {
-        out.push(b'-');
+    for group in rest.chunks_exact(GROUP_BYTES) {
+        number.whole(groups.value(group)?);
     }
-    write_whole(whole, out)?;
+    if !number.begun {
+        number.digits(0, 1);
+    }
     if scale > 0 {
-        out.push(b'.');
-        write_fraction(fraction, usize::from(scale), out)?;
+        number.push(b'.');
+        let (full, tail) = fraction.split_at(usize::from(scale) / GROUP_DIGITS * GROUP_BYTES);
+        for group in full.chunks_exact(GROUP_BYTES) {
+            number.digits(groups.value(group)?, GROUP_DIGITS);
+        }
+        let digits = usize::from(scale) % GROUP_DIGITS;
+        if digits > 0 {
+            let value = groups.value(tail)?;
+            if value >= 10u32.pow(digits as u32) {
+                return Err(invalid());
+            }
+            number.digits(value, digits);
+        }
     }
-    quote(form, out);
+    number.append(negative, form, out);
     Ok(())
 }
 
-fn write_whole(bytes: &[u8], out: &mut Vec<u8>) -> Result<()> {
-    let (head, groups) = bytes.split_at(bytes.len() % GROUP_BYTES);
-    let mut buffer = itoa::Buffer::new();
-    let mut begun = false;
-    for group in std::iter::once(head).chain(groups.chunks(GROUP_BYTES)) {
-        let value = be(group);
-        if value > 999_999_999 {
-            return Err(invalid());
+/// Quote, sign, 65 digits and a zero, point, quote, and room for a group that is too much.
+const TEXT_MAX: usize = 80;
+
+/// Reads groups of digits.
+struct Groups {
+    negative: bool,
+    first: bool,
+}
+
+impl Groups {
+    fn value(&mut self, group: &[u8]) -> Result<u32> {
+        let bits = 8 * group.len() as u32;
+        let mut value = be(group) as u32;
+        if self.negative {
+            value = !value & (u32::MAX >> (32 - bits));
         }
-        if begun {
-            padded(value, GROUP_DIGITS, out);
+        if std::mem::take(&mut self.first) {
+            value &= !(1 << (bits - 1)); // the sign, which is set in both cases by now
+        }
+        if value > 999_999_999 { Err(invalid()) } else { Ok(value) }
+    }
+}
+
+/// The text in the making; its first two places are kept for quote and sign.
+struct Number {
+    text: [u8; TEXT_MAX],
+    len: usize,
+    begun: bool,
+}
+
+impl Number {
+    fn push(&mut self, byte: u8) {
+        if let Some(place) = self.text.get_mut(self.len) {
+            *place = byte;
+            self.len += 1;
+        }
+    }
+
+    /// A number with zeros in front.
+    fn digits(&mut self, mut value: u32, count: usize) {
+        let places = self.text.get_mut(self.len..self.len + count).unwrap_or_default();
+        for place in places.iter_mut().rev() {
+            *place = b'0' + (value % 10) as u8;
+            value /= 10;
+        }
+        self.len += places.len();
+    }
+
+    /// A group before the point: zeros in front are left out.
+    fn whole(&mut self, value: u32) {
+        if self.begun {
+            self.digits(value, GROUP_DIGITS);
         } else if value > 0 {
-            out.extend_from_slice(buffer.format(value).as_bytes());
-            begun = true;
+            self.begun = true;
+            self.digits(value, value.ilog10() as usize + 1);
         }
     }
-    if !begun {
-        out.push(b'0');
-    }
-    Ok(())
-}
 
-fn write_fraction(bytes: &[u8], scale: usize, out: &mut Vec<u8>) -> Result<()> {
-    let (groups, tail) = bytes.split_at(scale / GROUP_DIGITS * GROUP_BYTES);
-    for group in groups.chunks(GROUP_BYTES) {
-        let value = be(group);
-        if value > 999_999_999 {
-            return Err(invalid());
+    fn append(mut self, negative: bool, form: Form, out: &mut Vec<u8>) {
+        let digits = self.text.get(2..self.len).unwrap_or_default();
+        let mut start = 2;
+        if negative && digits.iter().any(|digit| (b'1'..=b'9').contains(digit)) {
+            start -= 1;
+            self.text[start] = b'-';
         }
-        padded(value, GROUP_DIGITS, out);
-    }
-    let digits = scale % GROUP_DIGITS;
-    if digits > 0 {
-        let value = be(tail);
-        if value >= 10u64.pow(digits as u32) {
-            return Err(invalid());
+        if form == Form::Json {
+            start -= 1;
+            self.text[start] = b'"';
+            self.push(b'"');
         }
-        padded(value, digits, out);
+        out.extend_from_slice(self.text.get(start..self.len).unwrap_or_default());
     }
-    Ok(())
-}
-
-/// A number of at most nine digits with zeros in front.
-fn padded(mut value: u64, digits: usize, out: &mut Vec<u8>) {
-    let mut text = [b'0'; GROUP_DIGITS];
-    for digit in text.iter_mut().take(digits).rev() {
-        *digit = b'0' + (value % 10) as u8;
-        value /= 10;
-    }
-    out.extend_from_slice(text.get(..digits).unwrap_or_default());
 }
 
 /// The same of a SELECT's text, which may have zeros in front (ZEROFILL).

@@ -1,8 +1,8 @@
 //! Types that MariaDB alone has.
 
+use core::net::{Ipv4Addr, Ipv6Addr};
 use std::fmt::Display;
 use std::io::Read as _;
-use std::net::{Ipv4Addr, Ipv6Addr};
 
 use crate::bytes::{Bytes, be};
 use crate::error::{DecodeError, Result};
