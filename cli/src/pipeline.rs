@@ -69,6 +69,7 @@ pub fn jobs_options(config: &Config, parts: &Parts, assignment: Assignment) -> J
     options.epoch_interval = config.jobs.epoch_interval.0;
     options.catch_up_interval = config.jobs.catch_up_interval.0;
     options.catch_up_records = config.jobs.catch_up_records;
+    options.idle_after = config.jobs.idle_after.0;
     options
 }
 

@@ -6,11 +6,11 @@ use serde::{Deserialize, Deserializer, de};
 
 use crate::event::{Event, ItemChange, Kind, OrderChange, Record, RefundChange, Reject, cause_of};
 use crate::identity::{BinlogPlace, EventKey, Identity};
+pub use crate::plain::{KnownRow, parse_known};
 use crate::strict::{
     Int, Object, int, int_column, named, object, optional_int, optional_object, optional_time_ms, time_ms,
 };
 use crate::zone::Zone;
-pub use crate::plain::{KnownRow, parse_known};
 use crate::{CategoryId, CommunityId, EventTime, Money, OrderId, SkuId, Topic, UserId};
 
 /// Debezium's `op`.
@@ -92,7 +92,11 @@ impl Source<'_> {
                 let source = &gtid[..gtid.rfind([':', '-'])?];
                 return Some(Identity::Binlog {
                     server: hash_of(source),
-                    place: BinlogPlace { file: number, pos: 0, row },
+                    place: BinlogPlace {
+                        file: number,
+                        pos: 0,
+                        row,
+                    },
                 });
             }
             (None, Some(file), Some(pos)) => BinlogPlace {
@@ -102,7 +106,10 @@ impl Source<'_> {
             },
             _ => return None,
         };
-        Some(Identity::Binlog { server: hash_of(&self.server), place })
+        Some(Identity::Binlog {
+            server: hash_of(&self.server),
+            place,
+        })
     }
 }
 
@@ -191,8 +198,8 @@ impl Instant {
 
 /// Reads an envelope of any row type. `topic` is for the words of the error.
 pub fn parse<'a, R: Deserialize<'a>>(topic: Topic, value: &'a [u8]) -> Result<Envelope<'a, R>, Reject> {
-    let Object(envelope) = sonic_rs::from_slice::<Object<Envelope<'a, R>>>(value)
-        .map_err(|error| malformed(topic, cause_of(&error)))?;
+    let Object(envelope) =
+        sonic_rs::from_slice::<Object<Envelope<'a, R>>>(value).map_err(|error| malformed(topic, cause_of(&error)))?;
     if envelope.source.event_id.as_ref().is_some_and(|id| id.is_empty()) {
         return Err(malformed(topic, "source.event_id is empty".to_owned()));
     }
@@ -200,7 +207,10 @@ pub fn parse<'a, R: Deserialize<'a>>(topic: Topic, value: &'a [u8]) -> Result<En
 }
 
 fn malformed(topic: Topic, cause: String) -> Reject {
-    Reject::Malformed { topic: topic.name(), cause }
+    Reject::Malformed {
+        topic: topic.name(),
+        cause,
+    }
 }
 
 fn kind<R>(envelope: &Envelope<'_, R>) -> Kind {
@@ -250,7 +260,10 @@ pub(crate) fn decode_order(value: &[u8], zone: Zone) -> Result<Record, Reject> {
     };
     let paid_at = order.paid_at.map(|at| at.event_time(zone));
     if paid_at.is_some() && order.pay_amount.is_none() && envelope.op != Op::Delete {
-        return Err(malformed(Topic::Orders, format!("order {} is paid but has no pay_amount", order.order_id)));
+        return Err(malformed(
+            Topic::Orders,
+            format!("order {} is paid but has no pay_amount", order.order_id),
+        ));
     }
     let change = OrderChange {
         kind: kind(&envelope),
@@ -273,7 +286,11 @@ pub(crate) fn decode_item(value: &[u8], _zone: Zone) -> Result<Record, Reject> {
     };
     let change = ItemChange {
         // A line that came to a new key is written there like any other: it counts when its order is paid there.
-        kind: if envelope.op == Op::Delete { kind(&envelope) } else { Kind::Written },
+        kind: if envelope.op == Op::Delete {
+            kind(&envelope)
+        } else {
+            Kind::Written
+        },
         order_id: OrderId(item.order_id),
         item_id: item.item_id,
         community_id: CommunityId(item.community_id),
@@ -297,7 +314,10 @@ pub(crate) fn decode_refund(value: &[u8], zone: Zone) -> Result<Record, Reject> 
         community_id: CommunityId(refund.community_id),
         amount: refund.amount.map_or(Money(0), |amount| amount.0),
         refunded_at,
-        was_refunded: envelope.before.as_ref().is_some_and(|before| before.refunded_at.is_some()),
+        was_refunded: envelope
+            .before
+            .as_ref()
+            .is_some_and(|before| before.refunded_at.is_some()),
     };
     let event_time = refunded_at.filter(|_| !change.was_refunded);
     Ok(record(&envelope, Event::Refund(change), refund.refund_id, event_time))
@@ -330,12 +350,19 @@ impl Decimal {
     /// `"12.5"`, `"-0.05"`, `"12"`. More than two decimals are refused unless they are zeros; so are more than 13 digits
     /// before the point, so that thousands of the largest amounts can still be summed in 64 bits.
     pub fn parse(text: &str) -> Option<Decimal> {
+        if let Some(fen) = plain_fen(text.as_bytes()) {
+            return Some(Decimal(Money(fen)));
+        }
         let (negative, digits) = match text.strip_prefix('-') {
             Some(rest) => (true, rest),
             None => (false, text),
         };
         let (whole, fraction) = digits.split_once('.').unwrap_or((digits, "0"));
-        if whole.is_empty() || whole.len() > 13 || fraction.is_empty() || !whole.bytes().chain(fraction.bytes()).all(|b| b.is_ascii_digit()) {
+        if whole.is_empty()
+            || whole.len() > 13
+            || fraction.is_empty()
+            || !whole.bytes().chain(fraction.bytes()).all(|b| b.is_ascii_digit())
+        {
             return None;
         }
         let (cents, rest) = fraction.split_at(fraction.len().min(2));
@@ -350,6 +377,23 @@ impl Decimal {
         let fen = whole.parse::<i64>().ok()?.checked_mul(100)?.checked_add(cents)?;
         Some(Decimal(Money(if negative { -fen } else { fen })))
     }
+}
+
+/// The fen of up to 13 digits, a point and two digits: what a DECIMAL(p, 2) that is not negative always looks like.
+fn plain_fen(text: &[u8]) -> Option<i64> {
+    let (fraction, whole) = (text.last_chunk::<3>()?, text.len() - 3);
+    if fraction[0] != b'.' || !(1..=13).contains(&whole) {
+        return None;
+    }
+    let digits = text[..whole].iter().chain(&fraction[1..]);
+    let mut fen = 0;
+    for digit in digits.map(|byte| byte.wrapping_sub(b'0')) {
+        if digit > 9 {
+            return None;
+        }
+        fen = fen * 10 + i64::from(digit);
+    }
+    Some(fen)
 }
 
 impl<'de> Deserialize<'de> for Decimal {
@@ -382,7 +426,8 @@ impl<'de> Deserialize<'de> for Instant {
                     .ok_or_else(|| E::invalid_value(de::Unexpected::Signed(value), &self))
             }
             fn visit_u64<E: de::Error>(self, value: u64) -> Result<Instant, E> {
-                let signed = i64::try_from(value).map_err(|_| E::invalid_value(de::Unexpected::Unsigned(value), &self))?;
+                let signed =
+                    i64::try_from(value).map_err(|_| E::invalid_value(de::Unexpected::Unsigned(value), &self))?;
                 self.visit_i64(signed)
             }
             fn visit_f64<E: de::Error>(self, value: f64) -> Result<Instant, E> {
@@ -407,7 +452,11 @@ pub(crate) fn wall_ms(value: i64) -> Option<i64> {
     if !US.contains(&value) {
         return None;
     }
-    Some(if value.unsigned_abs() >= MS_MAX { value.div_euclid(1000) } else { value })
+    Some(if value.unsigned_abs() >= MS_MAX {
+        value.div_euclid(1000)
+    } else {
+        value
+    })
 }
 
 /// `2026-11-01T00:00:00.123Z`, with up to nine decimals of the second; those after the third are cut.
@@ -420,8 +469,11 @@ pub fn parse_utc(text: &str) -> Option<EventTime> {
         }
         Some(n)
     };
-    let separators = b.get(4) == Some(&b'-') && b.get(7) == Some(&b'-') && b.get(10) == Some(&b'T')
-        && b.get(13) == Some(&b':') && b.get(16) == Some(&b':');
+    let separators = b.get(4) == Some(&b'-')
+        && b.get(7) == Some(&b'-')
+        && b.get(10) == Some(&b'T')
+        && b.get(13) == Some(&b':')
+        && b.get(16) == Some(&b':');
     if !separators {
         return None;
     }
@@ -443,7 +495,9 @@ pub fn parse_utc(text: &str) -> Option<EventTime> {
         return None;
     }
     let days = days_from_civil(year, month, day);
-    Some(EventTime((((days * 24 + hour) * 60 + minute) * 60 + second) * 1000 + fraction))
+    Some(EventTime(
+        (((days * 24 + hour) * 60 + minute) * 60 + second) * 1000 + fraction,
+    ))
 }
 
 fn days_in_month(year: i64, month: i64) -> i64 {

@@ -132,6 +132,9 @@ pub struct BuyersPart {
     pub shard: u32,
     /// No paid order of this shard will come with an earlier event time and still be in time.
     pub closed_before: EventTime,
+    /// The shard has had no order to read for a while.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub idle: bool,
     pub day_start: EventTime,
     pub day_end: EventTime,
     pub users: Vec<UserId>,

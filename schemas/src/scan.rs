@@ -38,7 +38,9 @@ impl<'a> Scan<'a> {
 
     #[inline]
     fn literal(&mut self, word: &str) -> Option<()> {
-        self.text.as_bytes()[self.at..].starts_with(word.as_bytes()).then(|| self.at += word.len())
+        self.text.as_bytes()[self.at..]
+            .starts_with(word.as_bytes())
+            .then(|| self.at += word.len())
     }
 
     /// Nothing but white space is left.
@@ -75,6 +77,15 @@ impl<'a> Scan<'a> {
         self.expect(b'"')?;
         let start = self.at;
         let bytes = self.text.as_bytes();
+        while let Some(word) = bytes.get(self.at..).and_then(|rest| rest.first_chunk::<8>()) {
+            let special = special_bytes(u64::from_le_bytes(*word));
+            if special != 0 {
+                self.at += special.trailing_zeros() as usize / 8;
+                break;
+            }
+            self.at += 8;
+        }
+        // The last bytes of the record, and what ended the search above.
         loop {
             match *bytes.get(self.at)? {
                 b'"' => break,
@@ -88,20 +99,21 @@ impl<'a> Scan<'a> {
 
     #[inline]
     fn digits(&mut self) -> Option<u64> {
-        let bytes = self.text.as_bytes();
-        let start = self.at;
+        let rest = self.text.as_bytes().get(self.at..)?;
         let mut value = 0u64;
-        while let Some(digit) = bytes.get(self.at).map(|byte| byte.wrapping_sub(b'0')).filter(|digit| *digit < 10) {
-            // 19 digits always fit.
-            if self.at - start == 19 {
-                return None;
-            }
-            value = value * 10 + u64::from(digit);
-            self.at += 1;
+        let mut len = 0;
+        while let Some(digit) = rest
+            .get(len)
+            .map(|byte| byte.wrapping_sub(b'0'))
+            .filter(|digit| *digit < 10)
+        {
+            value = value.wrapping_mul(10).wrapping_add(u64::from(digit));
+            len += 1;
         }
-        let len = self.at - start;
-        let plain = len > 0 && (len == 1 || bytes[start] != b'0');
-        let whole = !matches!(bytes.get(self.at), Some(b'.' | b'e' | b'E'));
+        self.at += len;
+        // 19 digits always fit; what has more is left to serde.
+        let plain = len == 1 || (len > 1 && len <= 19 && rest[0] != b'0');
+        let whole = !matches!(rest.get(len), Some(b'.' | b'e' | b'E'));
         (plain && whole).then_some(value)
     }
 
@@ -133,7 +145,11 @@ impl<'a> Scan<'a> {
     /// `null` is none; anything else is read by `read`.
     #[inline]
     pub(crate) fn option<T>(&mut self, read: impl FnOnce(&mut Self) -> Option<T>) -> Option<Option<T>> {
-        if self.peek()? == b'n' { self.literal("null").map(|()| None) } else { read(self).map(Some) }
+        if self.peek()? == b'n' {
+            self.literal("null").map(|()| None)
+        } else {
+            read(self).map(Some)
+        }
     }
 
     /// Whether a string comes next.
@@ -177,6 +193,21 @@ impl<'a> Scan<'a> {
     }
 }
 
+/// The high bit of the first byte that is a quote, a backslash or a control character, and of some bytes after it.
+#[inline]
+fn special_bytes(word: u64) -> u64 {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    const HIGHS: u64 = 0x8080_8080_8080_8080;
+    // A byte less than n (n <= 128) borrows into its high bit; a byte that has it set itself is none of these.
+    // Borrows go upwards only, so the lowest of the bits is right.
+    let quotes = word ^ (ONES * b'"' as u64);
+    let backslashes = word ^ (ONES * b'\\' as u64);
+    let found = quotes.wrapping_sub(ONES) & !quotes
+        | backslashes.wrapping_sub(ONES) & !backslashes
+        | word.wrapping_sub(ONES * 0x20) & !word;
+    found & HIGHS
+}
+
 /// A field that stands once: a second time makes the reader give up.
 #[inline]
 pub(crate) fn once<T>(field: &mut Option<T>, value: Option<T>) -> Option<()> {
@@ -185,4 +216,29 @@ pub(crate) fn once<T>(field: &mut Option<T>, value: Option<T>) -> Option<()> {
     }
     *field = Some(value?);
     Some(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Scan;
+
+    #[test]
+    fn strings_end_where_they_end() {
+        for length in 0..40 {
+            for filler in ["a", "é", "\u{7f}", "社"] {
+                let text = filler.repeat(length);
+                for rest in ["", ",", ",\"more\":1", "\\\""] {
+                    let json = format!("\"{text}\"{rest}");
+                    let mut scan = Scan::new(json.as_bytes()).expect("text");
+                    assert_eq!(scan.string(), Some(text.as_str()), "{json}");
+                }
+                for bad in ["\\", "\n", "\u{0}", "\u{1f}"] {
+                    let json = format!("\"{text}{bad}\"      ");
+                    assert_eq!(Scan::new(json.as_bytes()).expect("text").string(), None, "{json}");
+                }
+                let open = format!("\"{text}");
+                assert_eq!(Scan::new(open.as_bytes()).expect("text").string(), None, "{open}");
+            }
+        }
+    }
 }

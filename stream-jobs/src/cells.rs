@@ -1,4 +1,4 @@
-//! The values of one window by key: two dense columns, with an index while the window is busy.
+//! The values of one window by key: two dense columns with an index, or a few bytes a cell when they are saved.
 
 use hashbrown::HashTable;
 
@@ -8,10 +8,12 @@ use crate::hashing::mix;
 /// A window this small is searched, not indexed.
 const SCAN_MAX: usize = 12;
 
-pub(crate) trait CellKey: Copy + PartialEq {
-    fn hash(self) -> u64;
-    fn save(self, out: &mut Writer);
-    fn load(reader: &mut Reader<'_>) -> Result<Self, Damaged>;
+pub(crate) trait CellKey: Copy + Ord {
+    fn to_wide(self) -> i64;
+    fn from_wide(wide: i64) -> Option<Self>;
+    fn hash(self) -> u64 {
+        mix(self.to_wide() as u64)
+    }
 }
 
 pub(crate) trait CellValue: Copy + Default {
@@ -23,7 +25,7 @@ pub(crate) trait CellValue: Copy + Default {
 pub(crate) struct Cells<K, V> {
     keys: Vec<K>,
     values: Vec<V>,
-    /// Places in the columns by key. Absent in a small or a quiet window.
+    /// Places in the columns by key. Absent while there are few.
     index: Option<HashTable<u32>>,
 }
 
@@ -41,13 +43,6 @@ impl<K: CellKey, V: CellValue> Cells<K, V> {
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = (K, V)> + '_ {
         self.keys.iter().copied().zip(self.values.iter().copied())
-    }
-
-    /// The window has gone quiet: only the columns stay.
-    pub(crate) fn shrink(&mut self) {
-        self.index = None;
-        self.keys.shrink_to_fit();
-        self.values.shrink_to_fit();
     }
 
     fn place(&mut self, key: K) -> usize {
@@ -77,9 +72,13 @@ impl<K: CellKey, V: CellValue> Cells<K, V> {
     }
 
     pub(crate) fn save(&self, out: &mut Writer) {
-        out.len(self.keys.len());
-        for (key, value) in self.iter() {
-            key.save(out);
+        let mut cells: Vec<(K, V)> = self.iter().collect();
+        cells.sort_unstable_by_key(|(key, _)| *key);
+        out.len(cells.len());
+        let mut last = 0;
+        for (key, value) in cells {
+            out.i64(key.to_wide().wrapping_sub(last));
+            last = key.to_wide();
             value.save(out);
         }
     }
@@ -87,8 +86,10 @@ impl<K: CellKey, V: CellValue> Cells<K, V> {
     pub(crate) fn load(reader: &mut Reader<'_>) -> Result<Self, Damaged> {
         let len = reader.len()?;
         let mut cells = Cells { keys: Vec::with_capacity(len), values: Vec::with_capacity(len), index: None };
+        let mut last = 0i64;
         for _ in 0..len {
-            cells.keys.push(K::load(reader)?);
+            last = last.wrapping_add(reader.i64()?);
+            cells.keys.push(K::from_wide(last).ok_or(Damaged::Invalid("key"))?);
             cells.values.push(V::load(reader)?);
         }
         Ok(cells)
@@ -96,26 +97,20 @@ impl<K: CellKey, V: CellValue> Cells<K, V> {
 }
 
 impl CellKey for i64 {
-    fn hash(self) -> u64 {
-        mix(self as u64)
+    fn to_wide(self) -> i64 {
+        self
     }
-    fn save(self, out: &mut Writer) {
-        out.i64(self);
-    }
-    fn load(reader: &mut Reader<'_>) -> Result<i64, Damaged> {
-        reader.i64()
+    fn from_wide(wide: i64) -> Option<i64> {
+        Some(wide)
     }
 }
 
 impl CellKey for u32 {
-    fn hash(self) -> u64 {
-        mix(u64::from(self))
+    fn to_wide(self) -> i64 {
+        i64::from(self)
     }
-    fn save(self, out: &mut Writer) {
-        out.u32(self);
-    }
-    fn load(reader: &mut Reader<'_>) -> Result<u32, Damaged> {
-        reader.u32()
+    fn from_wide(wide: i64) -> Option<u32> {
+        u32::try_from(wide).ok()
     }
 }
 

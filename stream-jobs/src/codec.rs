@@ -150,6 +150,11 @@ impl<'a> Reader<'a> {
         Ok(Reader { bytes: head })
     }
 
+    /// All that is left.
+    pub(crate) fn bytes(self) -> &'a [u8] {
+        self.bytes
+    }
+
     /// All that is left, as UTF-8.
     pub(crate) fn text(self) -> Result<&'a str, Damaged> {
         std::str::from_utf8(self.bytes).map_err(|_| Damaged::Invalid("text"))

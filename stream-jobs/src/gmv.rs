@@ -16,6 +16,9 @@ use crate::journal::{Payment, Refund};
 use crate::names::Names;
 use crate::window::{Windows, columns, start_of};
 
+/// The day of a part that names no user.
+const NO_DAY: (i64, i64) = (0, 1);
+
 #[derive(Debug, Default)]
 pub(crate) struct Gmv {
     minutes: Windows<i64, Sum>,
@@ -27,6 +30,8 @@ pub(crate) struct Gmv {
     fresh: Vec<(i64, i64, i64)>,
     /// Days that ended here or before were announced as closed to every partition.
     announced: i64,
+    /// Whether every partition was told that this shard is idle.
+    announced_idle: bool,
 }
 
 /// Who bought on a day.
@@ -70,13 +75,13 @@ impl Job for Gmv {
             (Metric::RefundDay, refund_days),
         ] {
             windows.each_dirty(|start, window| {
-                let rows = window.cells.iter().map(|(id, sum)| [id, sum.amount, i64::from(sum.count)]);
+                let rows = window.rows().into_iter().map(|(id, sum)| [id, sum.amount, i64::from(sum.count)]);
                 out.metric((metric, start, 0), window.end, columns(rows));
             });
         }
         days.each_dirty(|start, window| {
             let distinct = buyers.get(&start).map(|day| &day.by_community);
-            let rows = window.cells.iter().map(|(id, sum)| {
+            let rows = window.rows().into_iter().map(|(id, sum)| {
                 let buyers = distinct.and_then(|d| d.get(&id)).copied().unwrap_or(0);
                 [id, sum.amount, i64::from(sum.count), buyers]
             });
@@ -114,6 +119,7 @@ impl Job for Gmv {
             windows.save(out);
         }
         out.i64(self.announced);
+        out.byte(u8::from(self.announced_idle));
         out.len(self.buyers.len());
         for (start, day) in &self.buyers {
             out.i64(*start);
@@ -128,11 +134,12 @@ impl Job for Gmv {
 
     fn load(reader: &mut Reader<'_>, _names: &Names) -> Result<Gmv, Damaged> {
         let mut gmv = Gmv {
-            minutes: Windows::load(reader)?,
-            days: Windows::load(reader)?,
-            refund_minutes: Windows::load(reader)?,
-            refund_days: Windows::load(reader)?,
+            minutes: Windows::load(reader, |_| true)?,
+            days: Windows::load(reader, |_| true)?,
+            refund_minutes: Windows::load(reader, |_| true)?,
+            refund_days: Windows::load(reader, |_| true)?,
             announced: reader.i64()?,
+            announced_idle: reader.flag()?,
             ..Gmv::default()
         };
         for _ in 0..reader.len()? {
@@ -185,7 +192,8 @@ impl Gmv {
         }
     }
 
-    /// Tells the partitions of the users who bought first on a day, and all of them when a day is closed here.
+    /// Tells the partitions of the users who bought first on a day, and all of them when a day is closed here, or when
+    /// this shard begins or ends to be idle.
     fn forward(&mut self, out: &mut Delivery<'_>) {
         let closed_before = out.marks.closed_before(Topic::Orders);
         let mut fresh: Vec<(i64, u32, i64, i64)> = std::mem::take(&mut self.fresh)
@@ -202,8 +210,12 @@ impl Gmv {
             self.send(out, partition, closed_before, (start, end), users);
         }
         let ended = self.buyers.iter().map(|(start, day)| (*start, day.end)).filter(|(_, end)| *end <= closed_before);
-        if let Some(day) = ended.max_by_key(|(_, end)| *end).filter(|(_, end)| *end > self.announced) {
-            self.announced = day.1;
+        let ended = ended.max_by_key(|(_, end)| *end).filter(|(_, end)| *end > self.announced);
+        let idle = out.marks.is_idle(Topic::Orders);
+        if ended.is_some() || idle != self.announced_idle {
+            self.announced_idle = idle;
+            let day = ended.unwrap_or(NO_DAY);
+            self.announced = self.announced.max(day.1);
             for partition in 0..out.partitions {
                 self.send(out, partition, closed_before, day, Vec::new());
             }
@@ -213,6 +225,7 @@ impl Gmv {
     fn send(&self, out: &mut Delivery<'_>, partition: u32, closed: i64, day: (i64, i64), users: Vec<UserId>) {
         let part = BuyersPart {
             shard: out.shard,
+            idle: out.marks.is_idle(Topic::Orders),
             closed_before: EventTime(closed.max(0)),
             day_start: EventTime(day.0),
             day_end: EventTime(day.1),

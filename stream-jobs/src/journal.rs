@@ -180,6 +180,7 @@ fn write_visit(out: &mut Writer, last: &mut Last, visit: &Visit) {
 fn write_part(out: &mut Writer, last: &mut Last, part: &BuyersPart) {
     out.byte(BOUGHT);
     out.u32(part.shard);
+    out.byte(u8::from(part.idle));
     last.at(out, part.closed_before.0);
     last.at(out, part.day_start.0);
     last.at(out, part.day_end.0);
@@ -256,6 +257,7 @@ fn read_visit(reader: &mut Reader<'_>, last: &mut Last, tag: u8) -> Result<Chang
 fn read_part(reader: &mut Reader<'_>, last: &mut Last) -> Result<Change, Damaged> {
     let mut part = BuyersPart {
         shard: reader.u32()?,
+        idle: reader.flag()?,
         closed_before: EventTime(last.read_at(reader)?),
         day_start: EventTime(last.read_at(reader)?),
         day_end: EventTime(last.read_at(reader)?),

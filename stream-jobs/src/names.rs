@@ -5,6 +5,8 @@
 
 use std::hash::Hash;
 
+use linli_schemas::metric::TOP_DAY_BUCKETS;
+
 use crate::codec::{Damaged, Reader, Writer};
 use crate::hashing::IdMap;
 
@@ -55,20 +57,29 @@ pub(crate) struct Names {
     pub(crate) communities: Interner<i64>,
     pub(crate) goods: Interner<Good>,
     pub(crate) skus: Interner<i64>,
-    /// The number of the SKU of each good.
-    sku_of: Vec<u32>,
+    /// The SKU of each good.
+    sku_of: Vec<Sku>,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Sku {
+    pub(crate) id: i64,
+    pub(crate) number: u32,
+    /// Of [`TOP_DAY_BUCKETS`].
+    pub(crate) bucket: u32,
 }
 
 impl Names {
     pub(crate) fn good(&mut self, good: Good) -> u32 {
         let number = self.goods.number(good);
         if number as usize == self.sku_of.len() {
-            self.sku_of.push(self.skus.number(good.sku));
+            let bucket = good.sku.rem_euclid(TOP_DAY_BUCKETS) as u32;
+            self.sku_of.push(Sku { id: good.sku, number: self.skus.number(good.sku), bucket });
         }
         number
     }
 
-    pub(crate) fn sku_of(&self, good: u32) -> u32 {
+    pub(crate) fn sku_of(&self, good: u32) -> Sku {
         self.sku_of[good as usize]
     }
 

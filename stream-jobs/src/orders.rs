@@ -73,6 +73,8 @@ pub(crate) struct Sale {
     pub(crate) community: u32,
     pub(crate) good: u32,
     pub(crate) quantity: i64,
+    /// How many lines come, or go: what is given back is a line too.
+    pub(crate) lines: i32,
 }
 
 impl Sale {
@@ -134,6 +136,7 @@ impl Generation {
             community: order.community,
             good: line.good & !LAST,
             quantity: i64::from(line.quantity),
+            lines: 1,
         }));
     }
 
@@ -216,15 +219,21 @@ impl Orders {
         let generation = self.generation_of(order_id);
         let order = *generation.orders.insert(Order::unpaid(order_id)).0;
         let place = generation.run(order.lines).iter().position(|line| line.item == halves(item_id));
-        let sale = |good: u32, quantity: i64| Sale { minute: order.minute, community: order.community, good, quantity };
+        let sale = |good: u32, quantity: i64, lines: i32| Sale {
+            minute: order.minute,
+            community: order.community,
+            good,
+            quantity,
+            lines,
+        };
         if let Some(place) = place {
             let line = &mut generation.lines[order.lines as usize + place];
             let (old_good, old_quantity) = (line.good & !LAST, i64::from(line.quantity));
             line.good = good | line.good & LAST;
             line.quantity = quantity;
             if order.paid() && (old_good, old_quantity) != (good, i64::from(quantity)) {
-                sales.push(sale(old_good, -old_quantity));
-                sales.push(sale(good, i64::from(quantity)));
+                sales.push(sale(old_good, -old_quantity, -i32::from(old_quantity != 0)));
+                sales.push(sale(good, i64::from(quantity), i32::from(quantity != 0)));
             }
             return;
         }
@@ -236,7 +245,7 @@ impl Orders {
             generation.orders.insert(order).0.lines = run;
         }
         if order.paid() {
-            sales.push(sale(good, i64::from(quantity)));
+            sales.push(sale(good, i64::from(quantity), 1));
         }
     }
 

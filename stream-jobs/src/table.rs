@@ -41,6 +41,15 @@ impl<S: Slot> Table<S> {
         (!slot.is_empty()).then_some(slot)
     }
 
+    pub(crate) fn get_mut(&mut self, probe: &S) -> Option<&mut S> {
+        if self.slots.is_empty() {
+            return None;
+        }
+        let place = self.place(probe);
+        let slot = &mut self.slots[place];
+        (!slot.is_empty()).then_some(slot)
+    }
+
     /// The slot with the key of `fresh`, which becomes it if there was none; and whether it is new.
     pub(crate) fn insert(&mut self, fresh: S) -> (&mut S, bool) {
         debug_assert!(!fresh.is_empty());

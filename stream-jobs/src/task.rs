@@ -94,7 +94,7 @@ pub struct Task {
 
 impl Task {
     /// The version of the state's format: another one found is refused.
-    pub const STATE_VERSION: u32 = 1;
+    pub const STATE_VERSION: u32 = 2;
 
     pub fn new(config: TaskConfig) -> Task {
         Task {
@@ -265,6 +265,11 @@ impl Task {
     pub fn redeliver(&mut self) {
         self.state.redeliver();
         self.flush = true;
+    }
+
+    /// Which of [`Topic::INPUTS`] have had nothing to read for a while: joins and distinct sets wait for the others only.
+    pub fn set_idle(&mut self, idle: [bool; Topic::INPUTS.len()]) {
+        self.state.marks.set_idle(idle);
     }
 
     /// The end of an import: the next epoch takes the watermark to be at `watermark`, so that every window is written.

@@ -7,7 +7,7 @@ use crate::cells::{CellKey, CellValue, Cells};
 use crate::codec::{Damaged, Reader, Writer};
 use crate::hashing::IdMap;
 
-/// How far behind the watermark a window is taken to be quiet: its index is given up until somebody comes late.
+/// How far behind the watermark a window is taken to be quiet: it is packed until somebody comes late.
 const QUIET_AFTER_MS: i64 = MINUTE_MS;
 
 /// The start of the window of `length` around `at`.
@@ -39,12 +39,49 @@ impl Days {
     }
 }
 
+/// The cells of a window: at hand while it is busy, at some bytes a cell once it is quiet.
+#[derive(Debug)]
+enum Body<K, V> {
+    Busy(Cells<K, V>),
+    Quiet(Box<[u8]>),
+}
+
 #[derive(Debug)]
 pub(crate) struct Window<K, V> {
     pub(crate) end: i64,
-    pub(crate) cells: Cells<K, V>,
+    body: Body<K, V>,
     dirty: bool,
-    busy: bool,
+}
+
+impl<K: CellKey, V: CellValue> Window<K, V> {
+    fn new(end: i64) -> Self {
+        Window { end, body: Body::Busy(Cells::default()), dirty: false }
+    }
+
+    pub(crate) fn rows(&self) -> Vec<(K, V)> {
+        match &self.body {
+            Body::Busy(cells) => cells.iter().collect(),
+            Body::Quiet(bytes) => loaded::<K, V>(bytes).iter().collect(),
+        }
+    }
+
+    fn to_bytes(&self) -> Box<[u8]> {
+        match &self.body {
+            Body::Busy(cells) => {
+                let mut out = Writer::default();
+                cells.save(&mut out);
+                out.into_bytes().into_boxed_slice()
+            }
+            Body::Quiet(bytes) => bytes.clone(),
+        }
+    }
+}
+
+/// Cells that this process saved, or checked when it read them.
+fn loaded<K: CellKey, V: CellValue>(bytes: &[u8]) -> Cells<K, V> {
+    let cells = Cells::load(&mut Reader::new(bytes));
+    debug_assert!(cells.is_ok(), "a quiet window holds what it was");
+    cells.unwrap_or_default()
 }
 
 /// The open windows of one metric.
@@ -53,7 +90,7 @@ pub(crate) struct Windows<K, V> {
     open: IdMap<i64, Window<K, V>>,
     /// Starts of those that changed in this epoch.
     dirty: Vec<i64>,
-    /// Starts of those that may hold an index.
+    /// Starts of those whose cells are at hand.
     busy: Vec<i64>,
     /// A window that ends here or before is closed: it was dropped and never opens again.
     closed_before: i64,
@@ -72,21 +109,23 @@ impl<K: CellKey, V: CellValue> Windows<K, V> {
         if end <= self.closed_before {
             return None;
         }
-        let window = self.open.entry(start).or_insert_with(|| Window {
-            end,
-            cells: Cells::default(),
-            dirty: false,
-            busy: false,
+        let busy = &mut self.busy;
+        let window = self.open.entry(start).or_insert_with(|| {
+            busy.push(start);
+            Window::new(end)
         });
         if !window.dirty {
             window.dirty = true;
             self.dirty.push(start);
         }
-        if !window.busy {
-            window.busy = true;
-            self.busy.push(start);
+        if let Body::Quiet(bytes) = &window.body {
+            window.body = Body::Busy(loaded(bytes));
+            busy.push(start);
         }
-        Some(window.cells.cell(key))
+        match &mut window.body {
+            Body::Busy(cells) => Some(cells.cell(key)),
+            Body::Quiet(_) => None,
+        }
     }
 
     /// Hands over every window that changed, in order of time, and takes it as delivered.
@@ -121,13 +160,12 @@ impl<K: CellKey, V: CellValue> Windows<K, V> {
         }
     }
 
-    /// Gives up the indexes of the windows that lie well behind `watermark`.
+    /// Packs the windows that lie well behind `watermark`.
     pub(crate) fn quieten(&mut self, watermark: i64) {
         let open = &mut self.open;
         self.busy.retain(|start| match open.get_mut(start) {
             Some(window) if window.end.saturating_add(QUIET_AFTER_MS) <= watermark => {
-                window.cells.shrink();
-                window.busy = false;
+                window.body = Body::Quiet(window.to_bytes());
                 false
             }
             found => found.is_some(),
@@ -140,26 +178,29 @@ impl<K: CellKey, V: CellValue> Windows<K, V> {
         for (start, window) in &self.open {
             out.i64(*start);
             out.u64((window.end - start) as u64);
-            window.cells.save(out);
+            let bytes = window.to_bytes();
+            out.len(bytes.len());
+            out.append(&bytes);
         }
     }
 
-    pub(crate) fn load(reader: &mut Reader<'_>) -> Result<Self, Damaged> {
+    /// Reads windows whose keys `known` knows.
+    pub(crate) fn load(reader: &mut Reader<'_>, known: impl Fn(K) -> bool) -> Result<Self, Damaged> {
         let mut windows = Windows { closed_before: reader.i64()?, ..Windows::default() };
         for _ in 0..reader.len()? {
             let start = reader.i64()?;
             let end = start.checked_add_unsigned(reader.u64()?).ok_or(Damaged::Invalid("window"))?;
-            let cells = Cells::load(reader)?;
-            windows.open.insert(start, Window { end, cells, dirty: false, busy: false });
+            let len = reader.len()?;
+            let bytes = reader.take(len)?;
+            let mut check = bytes;
+            let cells: Cells<K, V> = Cells::load(&mut check)?;
+            check.finish()?;
+            if !cells.iter().all(|(key, _)| known(key)) {
+                return Err(Damaged::Invalid("key"));
+            }
+            windows.open.insert(start, Window { end, body: Body::Quiet(bytes.bytes().into()), dirty: false });
         }
         Ok(windows)
-    }
-}
-
-impl<V: CellValue> Windows<u32, V> {
-    /// The keys of a loaded set of windows, to be checked.
-    pub(crate) fn keys(&self) -> impl Iterator<Item = u32> + '_ {
-        self.open.values().flat_map(|window| window.cells.iter().map(|(key, _)| key))
     }
 }
 

@@ -9,7 +9,6 @@ from
         qty as q,
         row_number() over (partition by window_start, community_id order by qty desc, sku_id) as rn
     from top_day_community
-    where qty > 0
 )
 where rn <= 100
 order by d, community_id, rn

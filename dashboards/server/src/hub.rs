@@ -29,6 +29,8 @@ const VIEWS_MAX: usize = 256;
 /// A view nobody looks at is dropped after so many ticks.
 const IDLE_TICKS_MAX: u32 = 20;
 const NAMES_EVERY_TICKS: u64 = 30;
+/// A shop that has only just begun has no names yet.
+const NAMES_EVERY_TICKS_WHILE_NONE: u64 = 3;
 /// Rank movement is told against the list of about so long ago.
 const COMPARED_MS: i64 = 10 * MINUTE_MS;
 
@@ -103,6 +105,11 @@ impl Hub {
         self.names.borrow().clone()
     }
 
+    /// Tells when names change.
+    pub fn follow_names(&self) -> watch::Receiver<Arc<Names>> {
+        self.names.subscribe()
+    }
+
     /// Follows a view; it is read from now on, as long as a receiver lives.
     pub fn follow(&self, view: View) -> Result<watch::Receiver<ViewState>, Problem> {
         let mut views = self.lock();
@@ -132,7 +139,7 @@ impl Hub {
         loop {
             let reading = async {
                 self.read(self.due()).await;
-                if tick.is_multiple_of(NAMES_EVERY_TICKS) {
+                if tick.is_multiple_of(self.names_every_ticks()) {
                     self.read_names().await;
                 }
             };
@@ -150,6 +157,10 @@ impl Hub {
                 }
             }
         }
+    }
+
+    fn names_every_ticks(&self) -> u64 {
+        if self.names.borrow().communities.is_empty() { NAMES_EVERY_TICKS_WHILE_NONE } else { NAMES_EVERY_TICKS }
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<View, Slot>> {

@@ -20,7 +20,7 @@ use crate::hub::{Frame, Hub, ViewState};
 use crate::meters::Meters;
 use crate::problem::Problem;
 use crate::scope::Permitted;
-use crate::source::{Minute, View};
+use crate::source::{Minute, Names, View};
 
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
@@ -29,6 +29,7 @@ struct Reader {
     hub: Arc<Hub>,
     view: View,
     states: watch::Receiver<ViewState>,
+    names: watch::Receiver<Arc<Names>>,
     /// Nothing of this version or an older one is sent.
     seen: u64,
     last: Option<(Arc<Frame>, Live, TopList)>,
@@ -63,6 +64,7 @@ pub fn open(
     states.mark_changed();
     meters.streams.inc();
     let reader = Reader {
+        names: hub.follow_names(),
         hub,
         view,
         states,
@@ -88,13 +90,21 @@ impl Reader {
             }
             tokio::select! {
                 () = self.shutdown.cancelled() => return None,
-                changed = self.states.changed() => changed.ok()?,
-            }
-            let state = self.states.borrow_and_update().clone();
-            if let ViewState::Read(frame) = state
-                && frame.version > self.seen
-            {
-                self.read(frame);
+                changed = self.states.changed() => {
+                    changed.ok()?;
+                    let state = self.states.borrow_and_update().clone();
+                    if let ViewState::Read(frame) = state
+                        && frame.version > self.seen
+                    {
+                        self.read(frame);
+                    }
+                }
+                changed = self.names.changed() => {
+                    changed.ok()?;
+                    if let Some(frame) = self.last.as_ref().map(|(frame, _, _)| frame.clone()) {
+                        self.read(frame);
+                    }
+                }
             }
         }
     }
@@ -102,7 +112,7 @@ impl Reader {
     /// Queues what has changed since the last reading.
     fn read(&mut self, frame: Arc<Frame>) {
         let live = Live::of(&frame, self.view, self.hub.now_ms());
-        let top = TopList::of(&frame, self.view, &self.hub.names());
+        let top = TopList::of(&frame, self.view, &self.names.borrow());
         let mut events = Vec::new();
         let from = match &self.last {
             Some((last, _, _)) if last.snapshot.day_start == frame.snapshot.day_start => {

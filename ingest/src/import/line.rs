@@ -11,8 +11,8 @@ pub const TIME_MS_MIN: i64 = 31_536_000_000;
 /// The longest `event_id` and `anonymous_id`, in bytes.
 pub const ID_BYTES_MAX: usize = 512;
 
-/// The largest quantity of one item: the shop's column is an INT.
-pub const QUANTITY_MAX: i64 = i32::MAX as i64;
+/// The quantities of one item: the shop's column is an INT. What a customer gives back has one below 0.
+pub const QUANTITIES: std::ops::RangeInclusive<i64> = i32::MIN as i64..=i32::MAX as i64;
 
 /// The largest pay amount, fen: so much that thousands of them still fit into 64 bits when they are summed.
 pub const PAY_AMOUNT_MAX: i64 = 999_999_999_999_999;
@@ -146,17 +146,14 @@ fn order(wire: Wire<'_>, at_ms: i64) -> Result<Order<'_>, LineError> {
     }
     let mut pay_amount = 0_i64;
     for (i, item) in items.iter().enumerate() {
-        if !(1..=QUANTITY_MAX).contains(&item.qty) {
-            return Err(problem("items", format!("has qty {} in item {i}: it must be 1 to {QUANTITY_MAX}", item.qty)));
-        }
-        if item.price_cents < 0 {
-            return Err(problem("items", format!("has price_cents {} in item {i}: it must not be negative", item.price_cents)));
+        if !QUANTITIES.contains(&item.qty) {
+            return Err(problem("items", format!("has qty {} in item {i}: it does not fit into 32 bits", item.qty)));
         }
         pay_amount = item
             .qty
             .checked_mul(item.price_cents)
             .and_then(|amount| pay_amount.checked_add(amount))
-            .filter(|sum| *sum <= PAY_AMOUNT_MAX)
+            .filter(|sum| (-PAY_AMOUNT_MAX..=PAY_AMOUNT_MAX).contains(sum))
             .ok_or_else(|| problem("items", format!("adds up to more than {PAY_AMOUNT_MAX} fen")))?;
     }
     Ok(Order {

@@ -91,9 +91,9 @@ fn bad_lines_name_what_is_wrong() {
         (r#""user_id":7,"#, "", r#"field "user_id" is missing"#),
         (r#""user_id":7"#, r#""user_id":"7""#, "invalid type"),
         (r#""user_id":7"#, r#""user_id":7,"user_id":8"#, "duplicate field"),
-        (r#""qty":2"#, r#""qty":0"#, "has qty 0 in item 0"),
         (r#""qty":2"#, r#""qty":2147483648"#, "has qty 2147483648 in item 0"),
-        (r#""price_cents":0"#, r#""price_cents":-1"#, "has price_cents -1 in item 1"),
+        (r#""qty":2"#, r#""qty":-2147483649"#, "has qty -2147483649 in item 0"),
+        (r#""price_cents":105"#, r#""price_cents":-600000000000000"#, "adds up to more than"),
         (r#""price_cents":105"#, r#""price_cents":9223372036854775807"#, "adds up to more than"),
         (r#""price_cents":105"#, r#""price_cents":600000000000000"#, "adds up to more than"),
         (r#","paid_at":1793491200207"#, "", r#"field "paid_at" is missing"#),
@@ -113,6 +113,16 @@ fn bad_lines_name_what_is_wrong() {
     let bought_nothing = r#"{"event_id":"o","kind":"order","order_id":1,"user_id":1,"community_id":1,"items":[],"paid_at":1793491200207,"status":"PAID"}"#;
     assert!(import(bought_nothing).expect_err("no items").to_string().contains("is empty"));
     assert_eq!(import(&bought_nothing.replace("PAID", "CANCELED")).expect("no money").len(), 2);
+}
+
+#[test]
+fn what_is_given_back_counts_below_zero() {
+    let line = ORDER.replace(r#""qty":2"#, r#""qty":-3"#).replace(r#""price_cents":0"#, r#""price_cents":-7"#);
+    let records = import(&line).expect("a return");
+    let text = |i: usize| String::from_utf8_lossy(value(&records[i])).into_owned();
+    assert!(text(0).contains(r#""pay_amount":"-3.22""#), "{}", text(0));
+    assert!(text(1).contains(r#""qty":-3,"price":"1.05","amount":"-3.15""#), "{}", text(1));
+    assert!(text(2).contains(r#""qty":1,"price":"-0.07","amount":"-0.07""#), "{}", text(2));
 }
 
 #[test]

@@ -186,9 +186,13 @@ impl Writer {
         self.out.push(b'"');
     }
 
-    /// A DECIMAL as text: `"12.50"`. `fen` is not negative.
+    /// A DECIMAL as text: `"12.50"`, `"-0.05"`.
     fn money(&mut self, fen: i64) {
         self.out.push(b'"');
+        if fen < 0 {
+            self.out.push(b'-');
+        }
+        let fen = fen.unsigned_abs();
         self.int(fen / 100);
         let cents = (fen % 100) as u8;
         self.out.extend_from_slice(&[b'.', b'0' + cents / 10, b'0' + cents % 10, b'"']);

@@ -84,7 +84,7 @@ async fn a_failing_log_is_answered_with_503_and_what_is_acknowledged_is_there() 
                 let answer = collector.post(click(&id)).await;
                 match answer.status {
                     StatusCode::ACCEPTED => return (id, true),
-                    StatusCode::SERVICE_UNAVAILABLE if i % 3 == 0 => {
+                    StatusCode::SERVICE_UNAVAILABLE if i.is_multiple_of(3) => {
                         assert!((1..=5).contains(&answer.retry_after()));
                         return (id, false); // gives up
                     }

@@ -24,7 +24,12 @@ pub(crate) struct Patience {
 impl Patience {
     /// Calls until it succeeds or fails with something that is not passing. Never gives up by itself: whoever must
     /// stop drops the future.
-    pub(crate) async fn retry<T, E, F>(&self, task: Option<u32>, what: &'static str, mut call: impl FnMut() -> F) -> Result<T>
+    pub(crate) async fn retry<T, E, F>(
+        &self,
+        task: Option<u32>,
+        what: &'static str,
+        mut call: impl FnMut() -> F,
+    ) -> Result<T>
     where
         F: Future<Output = Result<T, E>>,
         E: Into<Error>,

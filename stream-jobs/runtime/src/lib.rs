@@ -44,6 +44,8 @@ mod backoff;
 mod control;
 mod delivery;
 mod runner;
+mod idle;
+mod skew;
 mod takeover;
 mod task_runner;
 

@@ -40,6 +40,9 @@ pub struct JobsOptions {
     pub epoch_bytes_max: u64,
     /// How often the end of an import, the serving store's incarnation and the logs' ends are looked at.
     pub control_interval: Duration,
+    /// A topic is idle that has been read to its end for so long, by the clock: its partition's other topics, and other
+    /// partitions, stop waiting for it. Shorter than what a writer may take from one topic to the next is too short.
+    pub idle_after: Duration,
     /// A new base when the deltas since the last outgrow it and this, or are more than `deltas_max`.
     pub base_bytes_min: u64,
     pub deltas_max: u64,
@@ -87,6 +90,7 @@ impl JobsOptions {
             poll_wait: Duration::from_millis(250),
             epoch_bytes_max: 256 << 20,
             control_interval: Duration::from_secs(1),
+            idle_after: Duration::from_secs(600),
             base_bytes_min: 16 << 20,
             deltas_max: 512,
             serving_expires_after: Duration::from_secs(72 * 3600),
@@ -98,7 +102,11 @@ impl JobsOptions {
     }
 
     pub(crate) fn check(&self) -> Result<()> {
-        let bad = |cause: &str| Err(Error::Options { cause: cause.to_owned() });
+        let bad = |cause: &str| {
+            Err(Error::Options {
+                cause: cause.to_owned(),
+            })
+        };
         match self {
             JobsOptions { partitions: 0, .. } => bad("there is at least one partition"),
             JobsOptions { threads: Some(0), .. } => bad("there is at least one thread"),

@@ -22,6 +22,8 @@ use crate::error::{Error, Result};
 use crate::meters::Meters;
 use crate::options::{JobsOptions, ms};
 use crate::recovery::Windows;
+use crate::idle::Idleness;
+use crate::skew::{Reading, held_back};
 use crate::status::{StatusBoard, TaskStatus};
 use crate::takeover::{TakenOver, Taker, publish};
 
@@ -64,7 +66,12 @@ async fn own_task(context: TaskContext, task: u32, stop: &CancellationToken) -> 
         meters: context.meters.clone(),
     };
     let store = EpochStore::new(context.ports.blobs.clone(), task);
-    let taker = Taker { ports: &context.ports, patience: &patience, store: &store, options: &context.options };
+    let taker = Taker {
+        ports: &context.ports,
+        patience: &patience,
+        store: &store,
+        options: &context.options,
+    };
     let taken = tokio::select! {
         biased;
         () = stop.cancelled() => return Ok(None),
@@ -91,6 +98,15 @@ struct Owned {
     /// At most one delivery, of the newest epoch.
     delivery: JoinSet<Result<Delivered>>,
     garbage: Vec<String>,
+    /// Far ahead of the topic that it is joined with: not read for now.
+    resting: Option<Topic>,
+    idleness: Idleness,
+}
+
+/// A reader, and to which of [`Topic::INPUTS`] its sources belong.
+struct Source {
+    reader: Box<dyn LogReader>,
+    inputs: Vec<usize>,
 }
 
 /// What the next epoch will hold.
@@ -104,15 +120,24 @@ struct Pending {
 
 impl Pending {
     fn since(since_ms: i64) -> Pending {
-        Pending { since_ms, records: 0, bytes: 0, asked: false }
+        Pending {
+            since_ms,
+            records: 0,
+            bytes: 0,
+            asked: false,
+        }
     }
-
 }
 
 impl Owned {
     fn new(mut context: TaskContext, patience: Patience, store: EpochStore, taken: TakenOver) -> Owned {
         context.control.mark_changed(); // what was seen before counts too
-        let TakenOver { task, claim, incarnation, windows } = taken;
+        let TakenOver {
+            task,
+            claim,
+            incarnation,
+            windows,
+        } = taken;
         let now = context.ports.clock.now_ms();
         let epoch = claim.header.epoch;
         let mut owned = Owned {
@@ -123,6 +148,8 @@ impl Owned {
             pending: Pending::since(now),
             delivery: JoinSet::new(),
             garbage: Vec::new(),
+            resting: None,
+            idleness: Idleness::default(),
             header: claim.header.clone(),
             context,
             patience,
@@ -131,9 +158,14 @@ impl Owned {
             incarnation,
         };
         #[cfg(feature = "mutants")]
-        if owned.context.options.mutated(crate::options::Mutation::PositionsForgotten) {
+        if owned
+            .context
+            .options
+            .mutated(crate::options::Mutation::PositionsForgotten)
+        {
             owned.positions = Positions::default();
         }
+        owned.task.set_idle(Default::default()); // what the owner before saw
         if windows == Windows::Redeliver {
             owned.redeliver();
         }
@@ -143,7 +175,7 @@ impl Owned {
     }
 
     async fn run(mut self, stop: &CancellationToken) -> Result<TaskStatus> {
-        let mut reader = None;
+        let mut source = None;
         let mut batch = Batch::default();
         let mut failures = 0;
         while !stop.is_cancelled() {
@@ -151,20 +183,31 @@ impl Owned {
             if let Some(delivered) = self.delivery.try_join_next() {
                 self.settle(delivered)?;
             }
+            self.heed_idleness();
             if self.due() {
                 self.end_epoch().await?;
                 continue;
             }
+            let resting = self.topic_to_rest();
+            if resting != self.resting {
+                tracing::debug!(
+                    task = self.header.task,
+                    ?resting,
+                    "waiting for the topic that is behind"
+                );
+                self.resting = resting;
+                source = None;
+            }
             let polled = tokio::select! {
                 biased;
                 () = stop.cancelled() => break,
-                polled = self.poll(&mut reader, &mut batch) => polled,
+                polled = self.poll(&mut source, &mut batch) => polled,
             };
             match polled {
                 Ok(()) => failures = 0,
                 Err(error) if error.is_retry() => {
                     // Whatever the reader's state is now, a new one begins where the task stands.
-                    reader = None;
+                    source = None;
                     failures += 1;
                     self.context.meters.retried("poll");
                     tracing::debug!(task = self.header.task, failures, error = %error, "poll failed, trying again");
@@ -173,7 +216,9 @@ impl Owned {
                 }
                 Err(error) => return Err(error),
             }
-            self.apply(&batch);
+            if let Some(source) = &source {
+                self.apply(&source.inputs, &batch);
+            }
             tokio::task::yield_now().await;
         }
         if self.pending.records > 0 || self.pending.asked {
@@ -183,22 +228,67 @@ impl Owned {
         Ok(TaskStatus::of(&self.header, self.delivered))
     }
 
-    async fn poll(&self, reader: &mut Option<Box<dyn LogReader>>, batch: &mut Batch) -> Result<()> {
+    async fn poll(&self, source: &mut Option<Source>, batch: &mut Batch) -> Result<()> {
         let options = &self.context.options;
-        let reader = match reader {
-            Some(reader) => reader,
+        let source = match source {
+            Some(source) => source,
             None => {
-                let from = inputs_of(self.header.task).zip(self.positions.0).collect();
-                reader.insert(self.context.ports.log.reader(from).await?)
+                let inputs: Vec<usize> = (0..Topic::INPUTS.len())
+                    .filter(|input| self.resting != Some(Topic::INPUTS[*input]))
+                    .collect();
+                let from = inputs_of(self.header.task).zip(self.positions.0).enumerate();
+                let from = from
+                    .filter(|(input, _)| inputs.contains(input))
+                    .map(|(_, from)| from)
+                    .collect();
+                let reader = self.context.ports.log.reader(from).await?;
+                source.insert(Source { reader, inputs })
             }
         };
-        let wait = if self.settled() { options.poll_wait } else { options.poll_wait.min(self.until_due()) };
-        Ok(reader.poll(batch, options.poll_records, wait).await?)
+        let wait = if self.settled() {
+            options.poll_wait
+        } else {
+            options.poll_wait.min(self.until_due())
+        };
+        Ok(source.reader.poll(batch, options.poll_records, wait).await?)
     }
 
-    fn apply(&mut self, batch: &Batch) {
+    fn heed_idleness(&mut self) {
+        let now = self.context.ports.clock.now_ms();
+        let control = self.context.control.borrow();
+        let Some(ends) = control.ends.get(&self.header.task) else {
+            return;
+        };
+        let idle_after = ms(self.context.options.idle_after);
+        if let Some(idle) = self.idleness.look(&self.positions, ends, now, idle_after) {
+            self.task.set_idle(idle);
+            self.pending.asked = true;
+        }
+    }
+
+    fn topic_to_rest(&self) -> Option<Topic> {
+        let control = self.context.control.borrow();
+        let ends = control.ends.get(&self.header.task)?;
+        let reading = |topic: Topic| {
+            let input = Topic::INPUTS
+                .iter()
+                .position(|found| *found == topic)
+                .unwrap_or_default();
+            let unread = ends.0[input].saturating_sub(self.positions.0[input]);
+            Reading {
+                progress: self.task.progress(topic),
+                unread,
+            }
+        };
+        held_back(reading(Topic::Orders), reading(Topic::OrderItems), self.resting)
+    }
+
+    fn apply(&mut self, inputs: &[usize], batch: &Batch) {
         for fetched in batch.iter() {
-            let Some(position) = self.positions.0.get_mut(fetched.source) else { continue };
+            let Some(input) = inputs.get(fetched.source).copied() else {
+                continue;
+            };
+            let position = &mut self.positions.0[input];
             if fetched.offset < *position {
                 continue; // read twice
             }
@@ -206,7 +296,7 @@ impl Owned {
             self.pending.records += 1;
             self.pending.bytes += (fetched.key.len() + fetched.value.map_or(0, <[u8]>::len)) as u64;
             let record = RawRecord {
-                topic: Topic::INPUTS[fetched.source],
+                topic: Topic::INPUTS[input],
                 offset: fetched.offset,
                 timestamp_ms: fetched.timestamp_ms,
                 key: fetched.key,
@@ -215,7 +305,10 @@ impl Owned {
             #[cfg(feature = "mutants")]
             if self.context.options.mutated(crate::options::Mutation::DeduplicationOff) {
                 let value = fetched.value.map(|value| renamed(value, fetched.offset));
-                self.task.apply(RawRecord { value: value.as_deref(), ..record });
+                self.task.apply(RawRecord {
+                    value: value.as_deref(),
+                    ..record
+                });
                 continue;
             }
             self.task.apply(record);
@@ -244,7 +337,10 @@ impl Owned {
 
     fn meet(&mut self, incarnation: Incarnation) {
         if incarnation != self.incarnation {
-            tracing::info!(task = self.header.task, "serving store lost data: redelivering open windows");
+            tracing::info!(
+                task = self.header.task,
+                "serving store lost data: redelivering open windows"
+            );
             self.incarnation = incarnation;
             self.redeliver();
         }
@@ -268,7 +364,11 @@ impl Owned {
 
     fn interval(&self) -> Duration {
         let options = &self.context.options;
-        if self.behind() { options.catch_up_interval } else { options.epoch_interval }
+        if self.behind() {
+            options.catch_up_interval
+        } else {
+            options.epoch_interval
+        }
     }
 
     fn until_due(&self) -> Duration {
@@ -292,17 +392,28 @@ impl Owned {
         let started = self.context.ports.clock.now_ms();
         let object = self.next_epoch().await?;
         #[cfg(feature = "mutants")]
-        if self.context.options.mutated(crate::options::Mutation::DeliverBeforePublish) {
+        if self
+            .context
+            .options
+            .mutated(crate::options::Mutation::DeliverBeforePublish)
+        {
             self.courier().send(self.header.task, &object.outbox).await?;
         }
         self.publish(&object).await?;
         let now = self.context.ports.clock.now_ms();
-        self.context.meters.records(&self.header.conservation, &object.header.conservation);
+        self.context
+            .meters
+            .records(&self.header.conservation, &object.header.conservation);
         self.header = object.header.clone();
         let state_bytes = self.header.base.as_ref().map_or(0, |base| base.bytes) + self.header.deltas_bytes;
         let took_ms = (now - started).max(0);
         let as_of = self.header.as_of.map(|at| at.0);
-        self.context.meters.published(self.header.task, Duration::from_millis(took_ms as u64), state_bytes, as_of);
+        self.context.meters.published(
+            self.header.task,
+            Duration::from_millis(took_ms as u64),
+            state_bytes,
+            as_of,
+        );
         self.context.board.published(&self.header, self.delivered);
         tracing::info!(
             task = self.header.task,
@@ -336,7 +447,11 @@ impl Owned {
 
     async fn next_epoch(&mut self) -> Result<EpochObject> {
         let epoch = self.header.epoch.next();
-        let version = Version { generation: self.header.generation.0, epoch: epoch.0, sequence: 0 };
+        let version = Version {
+            generation: self.header.generation.0,
+            epoch: epoch.0,
+            sequence: 0,
+        };
         let output = self.task.finish_epoch(version);
         let mut header = EpochHeader {
             epoch,
@@ -362,9 +477,16 @@ impl Owned {
             header.deltas_bytes = 0;
             delta = Bytes::new();
             self.deltas = 0;
-            self.garbage = self.patience.retry(Some(header.task), "list garbage", || self.store.garbage(&header)).await?;
+            self.garbage = self
+                .patience
+                .retry(Some(header.task), "list garbage", || self.store.garbage(&header))
+                .await?;
         }
-        Ok(EpochObject { header, delta, outbox: Outbox::from_effects(&output.effects) })
+        Ok(EpochObject {
+            header,
+            delta,
+            outbox: Outbox::from_effects(&output.effects),
+        })
     }
 
     fn courier(&self) -> Courier {
@@ -380,7 +502,8 @@ impl Owned {
     fn start_delivery(&mut self, object: EpochObject) {
         let kept = self.garbage.len().saturating_sub(GARBAGE_PER_EPOCH);
         let garbage = self.garbage.split_off(kept);
-        self.delivery.spawn(self.courier().deliver(object.header, object.outbox, garbage));
+        self.delivery
+            .spawn(self.courier().deliver(object.header, object.outbox, garbage));
     }
 
     async fn finish_delivery(&mut self) -> Result<()> {
@@ -392,7 +515,10 @@ impl Owned {
 
     fn settle(&mut self, delivered: Result<Result<Delivered>, tokio::task::JoinError>) -> Result<()> {
         let task = self.header.task;
-        let delivered = delivered.map_err(|error| Error::Panicked { task, cause: error.to_string() })??;
+        let delivered = delivered.map_err(|error| Error::Panicked {
+            task,
+            cause: error.to_string(),
+        })??;
         self.delivered = delivered.epoch;
         self.context.board.delivered(task, delivered.epoch);
         if let Some(incarnation) = delivered.incarnation {
@@ -406,5 +532,6 @@ impl Owned {
 #[cfg(feature = "mutants")]
 fn renamed(value: &[u8], offset: u64) -> Vec<u8> {
     let text = String::from_utf8_lossy(value);
-    text.replacen("\"event_id\":\"", &format!("\"event_id\":\"{offset}-"), 1).into_bytes()
+    text.replacen("\"event_id\":\"", &format!("\"event_id\":\"{offset}-"), 1)
+        .into_bytes()
 }

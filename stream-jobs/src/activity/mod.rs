@@ -61,7 +61,7 @@ impl Job for Activity {
             (Metric::UvDay, &mut self.days),
         ] {
             windows.each_dirty(|start, window| {
-                let rows = window.cells.iter().map(|(community, uv)| [community, i64::from(uv)]);
+                let rows = window.rows().into_iter().map(|(community, uv)| [community, i64::from(uv)]);
                 out.metric((metric, start, 0), window.end, columns(rows));
             });
         }
@@ -71,7 +71,7 @@ impl Job for Activity {
             (Metric::UvDayTotal, &mut self.day_totals),
         ] {
             windows.each_dirty(|start, window| {
-                let rows = window.cells.iter().map(|(_, uv)| [i64::from(uv)]);
+                let rows = window.rows().into_iter().map(|(_, uv)| [i64::from(uv)]);
                 out.metric((metric, start, 0), window.end, columns(rows));
             });
         }
@@ -110,7 +110,7 @@ impl Job for Activity {
     fn load(reader: &mut Reader<'_>, _names: &Names) -> Result<Activity, Damaged> {
         let mut activity = Activity::default();
         for windows in activity.all_windows() {
-            *windows = Windows::load(reader)?;
+            *windows = Windows::load(reader, |_| true)?;
         }
         for _ in 0..reader.len()? {
             let start = reader.i64()?;

@@ -9,9 +9,12 @@ use linli_schemas::event::ActorId;
 
 use crate::codec::{Damaged, Reader, Writer};
 use crate::hashing::mix;
+use crate::table::{Slot, Table};
 
 /// The end of a list or a chain.
 const NONE: u32 = (1 << 31) - 1;
+/// In an empty slot of the actors.
+const VACANT: u32 = u32::MAX;
 /// An actor of more communities than this keeps its total apart and finds its pairs by an index.
 const PAIRS_SCAN_MAX: usize = 4;
 /// The bits of a mask that are minutes.
@@ -38,22 +41,47 @@ pub(super) struct Fresh {
 
 #[derive(Clone, Copy, Debug)]
 struct Actor {
-    /// Halves, lower first: an `u128` would align to 16 bytes.
-    id: [u64; 2],
+    /// Quarters, lower first: an `u128` would align to 16 bytes.
+    id: [u32; 4],
     /// The first of its pairs.
     first: u32,
     /// Its place in `totals`.
     total: u32,
 }
 
+impl Slot for Actor {
+    const EMPTY: Actor = Actor { id: [0; 4], first: VACANT, total: NONE };
+    fn is_empty(&self) -> bool {
+        self.first == VACANT
+    }
+    fn hash(&self) -> u64 {
+        let [a, b, c, d] = self.id.map(u64::from);
+        mix((a | b << 32) ^ (c | d << 32).rotate_left(32))
+    }
+    fn same_key(&self, other: &Actor) -> bool {
+        self.id == other.id
+    }
+}
+
+impl Actor {
+    fn new(ActorId(id): ActorId) -> Actor {
+        Actor { id: [0, 32, 64, 96].map(|shift| (id >> shift) as u32), first: NONE, total: NONE }
+    }
+
+    fn id(&self) -> u128 {
+        self.id.iter().rev().fold(0, |id, quarter| id << 32 | u128::from(*quarter))
+    }
+}
+
 #[derive(Clone, Copy, Debug)]
 struct Pair {
     community: [u32; 2],
-    actor: u32,
+    /// The place in `totals` of an actor of many communities.
+    total: u32,
     /// The actor's next pair.
     next: u32,
-    /// Its newest hour.
-    head: u32,
+    /// Its newest hour, which is followed by the older ones.
+    newest: Hour,
 }
 
 /// An hour of a chain in 96 bits: 60 of minutes, 5 of the hour, 31 of the next hour's place.
@@ -61,6 +89,9 @@ struct Pair {
 struct Hour([u32; 3]);
 
 impl Hour {
+    /// Of a chain that has none yet.
+    const NONE: Hour = Hour([0, 0, NONE]);
+
     fn new(hour: u32, minutes: u64, next: u32) -> Hour {
         debug_assert!(hour < 32 && next <= NONE && minutes <= MINUTES);
         let low = minutes | u64::from(hour & 15) << 60;
@@ -82,79 +113,58 @@ impl Hour {
 
 #[derive(Debug, Default)]
 pub(super) struct Visits {
-    actors: Vec<Actor>,
-    actor_index: HashTable<u32>,
+    actors: Table<Actor>,
     pairs: Vec<Pair>,
     /// The pairs of the actors that have more than [`PAIRS_SCAN_MAX`].
     pair_index: HashTable<u32>,
+    /// All hours but the newest of each chain.
     hours: Vec<Hour>,
     /// Chains over all communities of the actors that have many.
-    totals: Vec<u32>,
+    totals: Vec<Hour>,
 }
 
 fn halves(value: i64) -> [u32; 2] {
     [value as u32, (value as u64 >> 32) as u32]
 }
 
-fn hash_actor(id: [u64; 2]) -> u64 {
-    mix(id[0] ^ id[1].rotate_left(32))
-}
-
-fn hash_pair(actor: u32, community: [u32; 2]) -> u64 {
-    mix(u64::from(community[0]) << 32 | u64::from(actor ^ community[1].rotate_left(16)))
+fn hash_pair(total: u32, community: [u32; 2]) -> u64 {
+    mix(u64::from(community[0]) << 32 | u64::from(total ^ community[1].rotate_left(16)))
 }
 
 impl Visits {
     pub(super) fn visit(&mut self, actor: ActorId, community: i64, at: HourAt) -> Fresh {
-        let (actor, day_total) = self.actor(actor);
-        let (pair, day) = self.pair(actor, halves(community));
-        let (mut head, bit) = (self.pairs[pair as usize].head, 1 << at.minute);
-        let (minute, hour) = touch(&mut self.hours, &mut head, at.hour, bit);
-        self.pairs[pair as usize].head = head;
+        let (actor, day_total) = {
+            let (slot, new) = self.actors.insert(Actor::new(actor));
+            (*slot, new)
+        };
+        let (pair, day, Actor { first, total, .. }) = self.pair(actor, halves(community));
+        let bit = 1 << at.minute;
+        let (minute, hour) = touch(&mut self.hours, &mut self.pairs[pair as usize].newest, at.hour, bit);
         let mut fresh = Fresh { minute, hour, day, day_total, ..Fresh::default() };
         if !minute {
             return fresh;
         }
-        let Actor { first, total, .. } = self.actors[actor as usize];
         if total != NONE {
-            let head = &mut self.totals[total as usize];
-            (fresh.minute_total, fresh.hour_total) = touch(&mut self.hours, head, at.hour, bit);
+            let newest = &mut self.totals[total as usize];
+            (fresh.minute_total, fresh.hour_total) = touch(&mut self.hours, newest, at.hour, bit);
             return fresh;
         }
         let others = self.pairs_of(first).filter(|(place, _)| *place != pair);
-        let elsewhere = others.fold(0, |minutes, (_, other)| minutes | self.minutes_in(other.head, at.hour));
+        let elsewhere = others.fold(0, |minutes, (_, other)| minutes | self.minutes_in(other.newest, at.hour));
         fresh.minute_total = elsewhere & bit == 0;
         fresh.hour_total = hour && elsewhere == 0;
         fresh
     }
 
     pub(super) fn pair_seen_in(&self, actor: ActorId, community: i64, hour: u32) -> bool {
-        let Some(actor) = self.find_actor(split(actor)) else { return false };
-        let first = self.actors[actor as usize].first;
-        let mut pairs = self.pairs_of(first);
-        pairs.any(|(_, pair)| pair.community == halves(community) && self.minutes_in(pair.head, hour) != 0)
+        let Some(actor) = self.actors.get(&Actor::new(actor)) else { return false };
+        let mut pairs = self.pairs_of(actor.first);
+        pairs.any(|(_, pair)| pair.community == halves(community) && self.minutes_in(pair.newest, hour) != 0)
     }
 
     pub(super) fn actor_seen_in(&self, actor: ActorId, hour: u32) -> bool {
-        let Some(actor) = self.find_actor(split(actor)) else { return false };
-        let first = self.actors[actor as usize].first;
-        self.pairs_of(first).any(|(_, pair)| self.minutes_in(pair.head, hour) != 0)
-    }
-
-    fn find_actor(&self, id: [u64; 2]) -> Option<u32> {
-        self.actor_index.find(hash_actor(id), |place| self.actors[*place as usize].id == id).copied()
-    }
-
-    fn actor(&mut self, actor: ActorId) -> (u32, bool) {
-        let id = split(actor);
-        if let Some(place) = self.find_actor(id) {
-            return (place, false);
-        }
-        let place = self.actors.len() as u32;
-        push(&mut self.actors, Actor { id, first: NONE, total: NONE });
-        let actors = &self.actors;
-        self.actor_index.insert_unique(hash_actor(id), place, |p| hash_actor(actors[*p as usize].id));
-        (place, true)
+        let Some(actor) = self.actors.get(&Actor::new(actor)) else { return false };
+        self.pairs_of(actor.first).any(|(_, pair)| self.minutes_in(pair.newest, hour) != 0)
     }
 
     /// The pairs of an actor with their places, newest first.
@@ -163,93 +173,91 @@ impl Visits {
         std::iter::successors(place(first), move |(_, pair)| place(pair.next))
     }
 
-    /// The pair's place, and whether it is new.
-    fn pair(&mut self, actor: u32, community: [u32; 2]) -> (u32, bool) {
-        let Actor { first, total, .. } = self.actors[actor as usize];
-        let same = |pair: &Pair| pair.community == community && pair.actor == actor;
-        let hash = hash_pair(actor, community);
+    /// The pair's place, whether it is new, and the actor with it.
+    fn pair(&mut self, mut actor: Actor, community: [u32; 2]) -> (u32, bool, Actor) {
         let mut count = 0;
-        if total != NONE {
+        if actor.total != NONE {
+            let same = |pair: &Pair| pair.community == community && pair.total == actor.total;
+            let hash = hash_pair(actor.total, community);
             if let Some(place) = self.pair_index.find(hash, |place| same(&self.pairs[*place as usize])) {
-                return (*place, false);
+                return (*place, false, actor);
             }
         } else {
-            for (place, pair) in self.pairs_of(first) {
-                if same(pair) {
-                    return (place, false);
+            for (place, pair) in self.pairs_of(actor.first) {
+                if pair.community == community {
+                    return (place, false, actor);
                 }
                 count += 1;
             }
         }
         let place = self.pairs.len() as u32;
-        push(&mut self.pairs, Pair { community, actor, next: first, head: NONE });
-        self.actors[actor as usize].first = place;
+        push(&mut self.pairs, Pair { community, total: actor.total, next: actor.first, newest: Hour::NONE });
+        actor.first = place;
         if count == PAIRS_SCAN_MAX {
-            self.index_actor(actor);
-        } else if total != NONE {
+            actor.total = self.index_actor(place);
+        } else if actor.total != NONE {
             self.index_pair(place);
         }
-        (place, true)
+        if let Some(slot) = self.actors.get_mut(&actor) {
+            *slot = actor;
+        }
+        (place, true, actor)
     }
 
     fn index_pair(&mut self, place: u32) {
         let pairs = &self.pairs;
-        let hash = |place: &u32| hash_pair(pairs[*place as usize].actor, pairs[*place as usize].community);
+        let hash = |place: &u32| hash_pair(pairs[*place as usize].total, pairs[*place as usize].community);
         self.pair_index.insert_unique(hash(&place), place, hash);
     }
 
     /// The actor has come to many communities: its total becomes a chain, its pairs are found by the index.
-    fn index_actor(&mut self, actor: u32) {
-        let pairs: Vec<(u32, u32)> =
-            self.pairs_of(self.actors[actor as usize].first).map(|(place, pair)| (place, pair.head)).collect();
-        let mut total = NONE;
-        for (place, mut head) in pairs {
+    fn index_actor(&mut self, first: u32) -> u32 {
+        let pairs: Vec<(u32, Hour)> = self.pairs_of(first).map(|(place, pair)| (place, pair.newest)).collect();
+        let number = self.totals.len() as u32;
+        let mut total = Hour::NONE;
+        for (place, newest) in pairs {
+            self.pairs[place as usize].total = number;
             self.index_pair(place);
-            while head != NONE {
-                let hour = self.hours[head as usize];
+            for hour in self.chain(newest) {
                 touch(&mut self.hours, &mut total, hour.hour(), hour.minutes());
-                head = hour.next();
             }
         }
-        self.actors[actor as usize].total = self.totals.len() as u32;
         self.totals.push(total);
+        number
     }
 
-    fn minutes_in(&self, head: u32, hour: u32) -> u64 {
-        let mut place = head;
-        while place != NONE {
-            let node = self.hours[place as usize];
-            if node.hour() <= hour {
-                return if node.hour() == hour { node.minutes() } else { 0 };
-            }
-            place = node.next();
+    /// The hours of a chain, newest first; none of a chain that has none.
+    fn chain(&self, newest: Hour) -> Vec<Hour> {
+        let next = |hour: &Hour| (hour.next() != NONE).then(|| self.hours[hour.next() as usize]);
+        std::iter::successors((newest.minutes() != 0).then_some(newest), next).collect()
+    }
+
+    fn minutes_in(&self, newest: Hour, hour: u32) -> u64 {
+        let mut node = newest;
+        while node.hour() > hour && node.next() != NONE {
+            node = self.hours[node.next() as usize];
         }
-        0
+        if node.hour() == hour { node.minutes() } else { 0 }
     }
 
     pub(super) fn save(&self, out: &mut Writer) {
         out.len(self.actors.len());
-        for actor in &self.actors {
-            out.u64(actor.id[0]);
-            out.u64(actor.id[1]);
+        for actor in self.actors.iter() {
+            out.u64(actor.id() as u64);
+            out.u64((actor.id() >> 64) as u64);
             // Oldest first, so that reading them makes the same list again.
             let mut pairs: Vec<&Pair> = self.pairs_of(actor.first).map(|(_, pair)| pair).collect();
             pairs.reverse();
             out.len(pairs.len());
             for pair in pairs {
                 out.words(&pair.community);
-                self.save_chain(pair.head, out);
+                let chain = self.chain(pair.newest);
+                out.len(chain.len());
+                for hour in chain.iter().rev() {
+                    out.byte(hour.hour() as u8);
+                    out.u64(hour.minutes());
+                }
             }
-        }
-    }
-
-    fn save_chain(&self, head: u32, out: &mut Writer) {
-        let node = |place: u32| (place != NONE).then(|| self.hours[place as usize]);
-        let chain: Vec<Hour> = std::iter::successors(node(head), |hour| node(hour.next())).collect();
-        out.len(chain.len());
-        for hour in chain.iter().rev() {
-            out.byte(hour.hour() as u8);
-            out.u64(hour.minutes());
         }
     }
 
@@ -257,69 +265,68 @@ impl Visits {
         let mut visits = Visits::default();
         for _ in 0..reader.len()? {
             let id = ActorId(u128::from(reader.u64()?) | u128::from(reader.u64()?) << 64);
-            let (actor, new) = visits.actor(id);
+            let (slot, new) = visits.actors.insert(Actor::new(id));
+            let mut actor = *slot;
             if !new {
                 return Err(Damaged::Invalid("actor"));
             }
             for _ in 0..reader.len()? {
                 let community = reader.words()?;
-                let (pair, _) = visits.pair(actor, community);
+                let pair;
+                (pair, _, actor) = visits.pair(actor, community);
                 for _ in 0..reader.len()? {
                     let (hour, minutes) = (u32::from(reader.byte()?), reader.u64()?);
-                    if hour > 25 || minutes > MINUTES {
+                    if hour > 25 || minutes > MINUTES || minutes == 0 {
                         return Err(Damaged::Invalid("hour"));
                     }
-                    visits.load_hour(actor, pair, hour, minutes);
+                    touch(&mut visits.hours, &mut visits.pairs[pair as usize].newest, hour, minutes);
+                    if actor.total != NONE {
+                        touch(&mut visits.hours, &mut visits.totals[actor.total as usize], hour, minutes);
+                    }
                 }
             }
         }
         Ok(visits)
     }
-
-    fn load_hour(&mut self, actor: u32, pair: u32, hour: u32, minutes: u64) {
-        let mut head = self.pairs[pair as usize].head;
-        touch(&mut self.hours, &mut head, hour, minutes);
-        self.pairs[pair as usize].head = head;
-        let total = self.actors[actor as usize].total;
-        if total != NONE {
-            touch(&mut self.hours, &mut self.totals[total as usize], hour, minutes);
-        }
-    }
-}
-
-fn split(actor: ActorId) -> [u64; 2] {
-    [actor.0 as u64, (actor.0 >> 64) as u64]
 }
 
 /// Adds minutes to an hour of a chain, which is ordered by hour, newest first.
 /// Whether any of the minutes, and whether the hour, is new.
-fn touch(hours: &mut Vec<Hour>, head: &mut u32, hour: u32, minutes: u64) -> (bool, bool) {
-    let mut before = NONE;
-    let mut place = *head;
-    while place != NONE {
-        let node = hours[place as usize];
-        if node.hour() == hour {
-            hours[place as usize] = Hour::new(hour, node.minutes() | minutes, node.next());
-            return (minutes & !node.minutes() != 0, false);
-        }
-        if node.hour() < hour {
-            break;
-        }
-        before = place;
-        place = node.next();
+fn touch(hours: &mut Vec<Hour>, newest: &mut Hour, hour: u32, minutes: u64) -> (bool, bool) {
+    if newest.minutes() == 0 {
+        *newest = Hour::new(hour, minutes, NONE);
+        return (true, true);
     }
-    let fresh = hours.len() as u32;
+    if newest.hour() < hour {
+        *newest = Hour::new(hour, minutes, keep(hours, *newest));
+        return (true, true);
+    }
+    // The hour itself or the one it comes after, with its place in `hours`; the newest lies outside of them.
+    let (mut node, mut at) = (*newest, NONE);
+    while node.hour() > hour && node.next() != NONE && hours[node.next() as usize].hour() >= hour {
+        at = node.next();
+        node = hours[at as usize];
+    }
+    let fresh = minutes & !node.minutes() != 0;
+    let (changed, new) = if node.hour() == hour {
+        (Hour::new(hour, node.minutes() | minutes, node.next()), false)
+    } else {
+        let place = keep(hours, Hour::new(hour, minutes, node.next()));
+        (Hour::new(node.hour(), node.minutes(), place), true)
+    };
+    match at {
+        NONE => *newest = changed,
+        _ => hours[at as usize] = changed,
+    }
+    (fresh || new, new)
+}
+
+fn keep(hours: &mut Vec<Hour>, hour: Hour) -> u32 {
+    let place = hours.len() as u32;
     // 2^31 hours of activity of one shard and day are two hundred times what the shop's ten million users make.
-    assert!(fresh < NONE, "a shard's day holds fewer than 2^31 hours of activity");
-    push(hours, Hour::new(hour, minutes, place));
-    match before {
-        NONE => *head = fresh,
-        _ => {
-            let node = hours[before as usize];
-            hours[before as usize] = Hour::new(node.hour(), node.minutes(), fresh);
-        }
-    }
-    (true, true)
+    assert!(place < NONE, "a shard's day holds fewer than 2^31 hours of activity");
+    push(hours, hour);
+    place
 }
 
 /// Grows by an eighth: these are the biggest arenas, and doubling would leave half of one unused.

@@ -3,9 +3,11 @@
 use linli_schemas::Topic;
 
 use crate::codec::{Damaged, Reader, Writer};
+use crate::state::PerTopic;
 
-/// How far one topic may fall behind another before joins and distinct sets stop waiting for it.
+/// How far an idle topic may lie behind another before joins and distinct sets stop waiting for it.
 /// Without this bound a topic that nobody writes any more would hold the state of all others for ever.
+/// A topic that is not idle is waited for whatever its distance: a backlog of weeks is read in any order.
 const SKEW_MS_MAX: i64 = 7 * 24 * 60 * 60 * 1000;
 
 /// The bounds on disorder that every mark is measured with.
@@ -33,7 +35,9 @@ pub(crate) struct TopicMarks {
 #[derive(Clone, Debug)]
 pub(crate) struct Marks {
     pub(crate) bounds: Bounds,
-    topics: [TopicMarks; Topic::INPUTS.len()],
+    topics: PerTopic<TopicMarks>,
+    /// Which topics have had nothing to read for a while.
+    idle: PerTopic<bool>,
     /// The end of an import: results are written as of then.
     advanced: Option<i64>,
 }
@@ -50,7 +54,7 @@ pub(crate) fn place(topic: Topic) -> usize {
 
 impl Marks {
     pub(crate) fn new(bounds: Bounds) -> Marks {
-        Marks { bounds, topics: Default::default(), advanced: None }
+        Marks { bounds, topics: Default::default(), idle: Default::default(), advanced: None }
     }
 
     pub(crate) fn of(&self, topic: Topic) -> TopicMarks {
@@ -61,6 +65,14 @@ impl Marks {
         let marks = &mut self.topics[place(topic)];
         marks.high = marks.high.max(high);
         marks.progress = marks.progress.max(Some(progress));
+    }
+
+    pub(crate) fn set_idle(&mut self, idle: PerTopic<bool>) {
+        self.idle = idle;
+    }
+
+    pub(crate) fn is_idle(&self, topic: Topic) -> bool {
+        self.idle[place(topic)]
     }
 
     pub(crate) fn advance(&mut self, watermark: i64) {
@@ -93,14 +105,20 @@ impl Marks {
     /// The lowest and the highest of the marks that bound the join of orders and items.
     ///
     /// Paid orders move all three, items their progress. Whichever is behind holds the join's state, so that a topic
-    /// read ahead of the other loses nothing; but not more than [`SKEW_MS_MAX`].
+    /// read ahead of the other loses nothing; an idle topic not more than [`SKEW_MS_MAX`].
     pub(crate) fn join(&self) -> (Option<i64>, Option<i64>) {
         let orders = self.of(Topic::Orders);
-        let marks = [orders.high, orders.progress, self.of(Topic::OrderItems).progress];
-        let newest = marks.into_iter().flatten().max();
+        let items = self.of(Topic::OrderItems);
+        let marks =
+            [(Topic::Orders, orders.high), (Topic::Orders, orders.progress), (Topic::OrderItems, items.progress)];
+        let newest = marks.into_iter().filter_map(|(_, mark)| mark).max();
         let lowest = newest.map(|newest| {
             let behind = newest.saturating_sub(SKEW_MS_MAX);
-            marks.into_iter().map(|mark| mark.unwrap_or(behind).max(behind)).min().unwrap_or(behind)
+            let bound = |(topic, mark): (Topic, Option<i64>)| match self.is_idle(topic) {
+                true => mark.unwrap_or(behind).max(behind),
+                false => mark.unwrap_or(i64::MIN),
+            };
+            marks.into_iter().map(bound).min().unwrap_or(behind)
         });
         (lowest, newest)
     }
@@ -115,6 +133,9 @@ impl Marks {
             out.option(marks.high);
             out.option(marks.progress);
         }
+        for idle in self.idle {
+            out.byte(u8::from(idle));
+        }
         out.option(self.advanced);
     }
 
@@ -123,12 +144,37 @@ impl Marks {
         for topic in &mut marks.topics {
             *topic = TopicMarks { high: reader.option()?, progress: reader.option()? };
         }
+        for idle in &mut marks.idle {
+            *idle = reader.flag()?;
+        }
         marks.advanced = reader.option()?;
         Ok(marks)
     }
 }
 
-/// The skew after which a silent shard of buyers no longer keeps a day open.
+/// The skew after which an idle shard of buyers no longer keeps a day open.
 pub(crate) fn skew_ms_max() -> i64 {
     SKEW_MS_MAX
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DAY: i64 = 24 * 60 * 60 * 1000;
+
+    #[test]
+    fn a_topic_that_is_behind_is_waited_for_unless_it_is_idle() {
+        let mut marks = Marks::new(Bounds { out_of_orderness_ms: 0, lateness_ms: DAY });
+        marks.move_on(Topic::Orders, Some(100 * DAY), 100 * DAY);
+        assert_eq!(marks.join_closed_before(), i64::MIN, "no item was read yet");
+        marks.move_on(Topic::OrderItems, None, 60 * DAY);
+        assert_eq!(marks.join_closed_before(), 59 * DAY);
+        let mut idle = PerTopic::default();
+        idle[place(Topic::OrderItems)] = true;
+        marks.set_idle(idle);
+        assert_eq!(marks.join_closed_before(), 92 * DAY, "an idle topic is waited for a week");
+        marks.set_idle(PerTopic::default());
+        assert_eq!(marks.join(), (Some(60 * DAY), Some(100 * DAY)));
+    }
 }

@@ -7,9 +7,10 @@ use linli_schemas::metric::Metric;
 use linli_schemas::zone::MINUTE_MS;
 
 use super::list::first_of;
-use super::{LISTS_A_TURN, take_turns};
+use super::LISTS_A_TURN;
+use super::waiting::Waiting;
 use crate::codec::{Damaged, Reader, Writer};
-use crate::hashing::{IdMap, IdSet};
+use crate::hashing::IdMap;
 use crate::job::Delivery;
 use crate::names::Names;
 use crate::orders::{Sale, minute_of};
@@ -28,7 +29,7 @@ pub(super) struct Hop {
     /// What was sold in each minute that the window can still hold.
     minutes: BTreeMap<u32, Vec<Sold>>,
     /// Communities whose list changed, or whose window slid, since it was written.
-    waiting: IdSet<u32>,
+    waiting: Waiting,
     /// The newest minute of the window.
     newest: u32,
 }
@@ -38,7 +39,7 @@ impl Hop {
         if sale.minute + MINUTES <= self.newest {
             return;
         }
-        let sold = (sale.community, names.sku_of(sale.good), sale.quantity);
+        let sold = (sale.community, names.sku_of(sale.good).number, sale.quantity);
         self.minutes.entry(sale.minute).or_default().push(sold);
         self.waiting.insert(sale.community);
     }
@@ -49,7 +50,7 @@ impl Hop {
         self.slide(high.max(sold).unwrap_or(0));
         let end = (i64::from(self.newest) + 1) * MINUTE_MS;
         let names = out.names;
-        let turn = take_turns(&mut self.waiting, LISTS_A_TURN, out);
+        let turn = self.waiting.take_turns(LISTS_A_TURN, out);
         let mut quantities: IdMap<u32, IdMap<u32, i64>> = turn.iter().map(|c| (*c, IdMap::default())).collect();
         if !turn.is_empty() {
             for (community, sku, quantity) in self.minutes.values().flatten() {
@@ -60,7 +61,8 @@ impl Hop {
         }
         for community in turn {
             let quantities = quantities.remove(&community).unwrap_or_default();
-            let entries = quantities.iter().map(|(sku, quantity)| (*quantity, names.skus.id(*sku)));
+            let sums = quantities.iter().filter(|(_, quantity)| **quantity != 0);
+            let entries = sums.map(|(sku, quantity)| (*quantity, names.skus.id(*sku)));
             let rows: Vec<[i64; 2]> = first_of(entries.collect()).iter().map(|(q, sku)| [*sku, *q]).collect();
             let id = names.communities.id(community);
             out.metric((Metric::TopHopCommunity, 0, id), end, transpose(&rows));
@@ -77,7 +79,9 @@ impl Hop {
     }
 
     pub(super) fn redeliver(&mut self) {
-        self.waiting.extend(self.minutes.values().flatten().map(|(community, ..)| *community));
+        for (community, ..) in self.minutes.values().flatten() {
+            self.waiting.insert(*community);
+        }
     }
 
     pub(super) fn waits(&self) -> bool {
@@ -86,8 +90,8 @@ impl Hop {
 
     pub(super) fn save(&self, out: &mut Writer) {
         out.u32(self.newest);
-        out.len(self.waiting.len());
-        for community in &self.waiting {
+        out.len(self.waiting.list().len());
+        for community in self.waiting.list() {
             out.u32(*community);
         }
         out.len(self.minutes.len());

@@ -2,9 +2,10 @@
 
 use linli_schemas::metric::TOP_N;
 
-use crate::cells::Cells;
 use crate::codec::{Damaged, Reader, Writer};
-use crate::names::Names;
+use crate::hashing::mix;
+use crate::names::{Names, Sku};
+use crate::table::{Slot, Table};
 
 /// Quantity and SKU id, in the order of a TOP list: more first, ties by the lower id.
 pub(super) type Ranked = (i64, i64);
@@ -13,9 +14,8 @@ fn rank(entry: &Ranked) -> (std::cmp::Reverse<i64>, i64) {
     (std::cmp::Reverse(entry.0), entry.1)
 }
 
-/// The first [`TOP_N`] of what has a quantity.
+/// The first [`TOP_N`]. What was given back whole or in part stands in its place too.
 pub(super) fn first_of(mut entries: Vec<Ranked>) -> Vec<Ranked> {
-    entries.retain(|(quantity, _)| *quantity > 0);
     if entries.len() > TOP_N {
         entries.select_nth_unstable_by_key(TOP_N, rank);
         entries.truncate(TOP_N);
@@ -24,10 +24,40 @@ pub(super) fn first_of(mut entries: Vec<Ranked>) -> Vec<Ranked> {
     entries
 }
 
+/// The quantity and the lines of a SKU by its number.
+#[derive(Clone, Copy, Debug)]
+struct Quantity {
+    sku: u32,
+    halves: [u32; 2],
+    /// Without lines it is not sold; with some it is, though they may add up to nothing.
+    lines: u32,
+}
+
+impl Quantity {
+    fn get(&self) -> i64 {
+        (u64::from(self.halves[1]) << 32 | u64::from(self.halves[0])) as i64
+    }
+    fn set(&mut self, quantity: i64) {
+        self.halves = [quantity as u32, (quantity as u64 >> 32) as u32];
+    }
+}
+
+impl Slot for Quantity {
+    const EMPTY: Quantity = Quantity { sku: u32::MAX, halves: [0; 2], lines: 0 };
+    fn is_empty(&self) -> bool {
+        self.sku == u32::MAX
+    }
+    fn hash(&self) -> u64 {
+        mix(u64::from(self.sku))
+    }
+    fn same_key(&self, other: &Quantity) -> bool {
+        self.sku == other.sku
+    }
+}
+
 #[derive(Debug, Default)]
 pub(super) struct CommunityDay {
-    /// By the number of the SKU.
-    quantities: Cells<u32, i64>,
+    quantities: Table<Quantity>,
     first: Vec<Ranked>,
     /// A quantity of the list fell: one that is not in it may come up.
     stale: bool,
@@ -35,16 +65,21 @@ pub(super) struct CommunityDay {
 
 impl CommunityDay {
     /// Whether the list may have changed.
-    pub(super) fn add(&mut self, sku: u32, quantity: i64, names: &Names) -> bool {
-        let cell = self.quantities.cell(sku);
-        let old = *cell;
-        *cell += quantity;
-        let (old, new) = ((old, names.skus.id(sku)), (old + quantity, names.skus.id(sku)));
+    pub(super) fn add(&mut self, sku: Sku, quantity: i64, lines: i32) -> bool {
+        let (cell, _) = self.quantities.insert(Quantity { sku: sku.number, halves: [0; 2], lines: 0 });
+        let (old, sold_before) = ((cell.get(), sku.id), cell.lines > 0);
+        let new = (old.0 + quantity, sku.id);
+        cell.set(new.0);
+        cell.lines = cell.lines.saturating_add_signed(lines);
+        let (sold, rose) = (cell.lines > 0, !sold_before || quantity >= 0);
         if self.stale {
             return true;
         }
-        let held = (old.0 > 0).then(|| self.first.binary_search_by_key(&rank(&old), rank).ok()).flatten();
-        if quantity < 0 {
+        if sold && rose && self.first.len() == TOP_N && self.first.last().is_some_and(|last| rank(&new) > rank(last)) {
+            return false;
+        }
+        let held = sold_before.then(|| self.first.binary_search_by_key(&rank(&old), rank).ok()).flatten();
+        if !sold || !rose {
             self.stale = held.is_some();
             return self.stale;
         }
@@ -52,12 +87,16 @@ impl CommunityDay {
             self.first.remove(place);
         }
         let place = self.first.binary_search_by_key(&rank(&new), rank).unwrap_or_else(|place| place);
-        if place >= TOP_N || new.0 <= 0 {
+        if place >= TOP_N {
             return false;
         }
         self.first.truncate(TOP_N - 1);
         self.first.insert(place, new);
         true
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.quantities.len() == 0
     }
 
     pub(super) fn first(&mut self, names: &Names) -> &[Ranked] {
@@ -69,19 +108,27 @@ impl CommunityDay {
     }
 
     fn compute(&self, names: &Names) -> Vec<Ranked> {
-        first_of(self.quantities.iter().map(|(sku, quantity)| (quantity, names.skus.id(sku))).collect())
+        first_of(self.quantities.iter().filter(|cell| cell.lines > 0).map(|cell| (cell.get(), names.skus.id(cell.sku))).collect())
     }
 
     pub(super) fn save(&self, out: &mut Writer) {
-        self.quantities.save(out);
+        out.len(self.quantities.len());
+        for cell in self.quantities.iter() {
+            out.u32(cell.sku);
+            out.i64(cell.get());
+            out.u32(cell.lines);
+        }
     }
 
     pub(super) fn load(reader: &mut Reader<'_>, names: &Names) -> Result<CommunityDay, Damaged> {
-        let quantities: Cells<u32, i64> = Cells::load(reader)?;
-        if quantities.iter().any(|(sku, _)| sku as usize >= names.skus.len()) {
-            return Err(Damaged::Invalid("sku"));
+        let mut day = CommunityDay { stale: true, ..CommunityDay::default() };
+        for _ in 0..reader.len()? {
+            let sku = names.load_sku(reader)?;
+            let quantity = reader.i64()?;
+            let lines = reader.u32()?;
+            day.quantities.insert(Quantity { sku, halves: [0; 2], lines }).0.set(quantity);
         }
-        Ok(CommunityDay { quantities, first: Vec::new(), stale: true })
+        Ok(day)
     }
 }
 
@@ -95,15 +142,15 @@ mod tests {
     proptest! {
         /// The list kept step by step is the one computed from all quantities, whatever rises and falls.
         #[test]
-        fn kept_equals_computed(sales: Vec<(u8, i8, bool)>) {
+        fn kept_equals_computed(sales: Vec<(u8, i8, i32, bool)>) {
             let mut names = Names::default();
-            let numbers: Vec<u32> = (0..=255)
+            let skus: Vec<Sku> = (0..=255)
                 .map(|sku| { let good = names.good(Good { category: 0, sku: 1000 - sku }); names.sku_of(good) })
                 .collect();
             let mut day = CommunityDay::default();
-            for (sku, quantity, look) in sales {
+            for (sku, quantity, lines, look) in sales {
                 let before = day.compute(&names);
-                let changed = day.add(numbers[usize::from(sku)], i64::from(quantity), &names);
+                let changed = day.add(skus[usize::from(sku)], i64::from(quantity), lines.signum());
                 prop_assert!(changed || before == day.compute(&names));
                 if look {
                     let computed = day.compute(&names);

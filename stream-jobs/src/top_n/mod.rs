@@ -2,21 +2,22 @@
 
 mod hop;
 mod list;
+mod waiting;
 
 use linli_schemas::Topic;
 use linli_schemas::metric::{Metric, TOP_DAY_BUCKETS};
 use linli_schemas::zone::MINUTE_MS;
 
 use crate::admission::marks::Marks;
-use crate::cells::Cells;
 use crate::codec::{Damaged, Reader, Writer};
-use crate::hashing::{IdMap, IdSet};
+use crate::hashing::IdMap;
 use crate::job::{Context, Delivery, Job, Pace};
 use crate::names::Names;
 use crate::orders::Sale;
 use crate::window::{Windows, columns, transpose};
 use hop::Hop;
 use list::CommunityDay;
+use waiting::Waiting;
 
 /// How many buckets of a day, and how many lists of a kind, are written in an epoch of catching up.
 const BUCKETS_A_TURN: usize = 8;
@@ -34,12 +35,14 @@ pub(crate) struct TopN {
 #[derive(Debug, Default)]
 struct Day {
     end: i64,
-    goods: Cells<u32, i64>,
+    /// By the number of the good.
+    goods: Vec<i64>,
     /// A bit for each bucket that changed since it was written.
     buckets: u64,
-    communities: IdMap<u32, CommunityDay>,
+    /// By the number of the community.
+    communities: Vec<CommunityDay>,
     /// Communities whose list changed since it was written.
-    waiting: IdSet<u32>,
+    waiting: Waiting,
 }
 
 impl Job for TopN {
@@ -59,11 +62,10 @@ impl Job for TopN {
         }
         let day = self.days.entry(start).or_default();
         day.end = end;
-        *day.goods.cell(sale.good) += sale.quantity;
-        day.buckets |= 1 << bucket_of(context.names.goods.id(sale.good).sku);
         let sku = context.names.sku_of(sale.good);
-        let list = day.communities.entry(sale.community).or_default();
-        if list.add(sku, sale.quantity, context.names) {
+        *place(&mut day.goods, sale.good) += sale.quantity;
+        day.buckets |= 1 << sku.bucket;
+        if place(&mut day.communities, sale.community).add(sku, sale.quantity, sale.lines) {
             day.waiting.insert(sale.community);
         }
     }
@@ -71,7 +73,7 @@ impl Job for TopN {
     fn deliver(&mut self, out: &mut Delivery<'_>) {
         let names = out.names;
         self.minutes.each_dirty(|start, window| {
-            out.metric((Metric::TopMin, start, 0), window.end, quantities(window.cells.iter(), names));
+            out.metric((Metric::TopMin, start, 0), window.end, quantities(window.rows().into_iter(), names));
         });
         let mut days: Vec<(&i64, &mut Day)> = self.days.iter_mut().collect();
         days.sort_unstable_by_key(|(start, _)| **start);
@@ -100,7 +102,8 @@ impl Job for TopN {
         self.minutes.redeliver();
         for day in self.days.values_mut() {
             day.buckets = u64::MAX;
-            day.waiting.extend(day.communities.keys().copied());
+            let known = day.communities.iter().enumerate().filter(|(_, list)| !list.is_empty());
+            known.for_each(|(community, _)| day.waiting.insert(community as u32));
         }
         self.hop.redeliver();
     }
@@ -114,21 +117,25 @@ impl Job for TopN {
             out.i64(*start);
             out.i64(day.end);
             out.u64(day.buckets);
-            day.goods.save(out);
-            out.len(day.communities.len());
-            for (community, list) in &day.communities {
-                out.u32(*community);
-                out.byte(u8::from(day.waiting.contains(community)));
+            let goods = day.goods.iter().enumerate().filter(|(_, quantity)| **quantity != 0);
+            out.len(goods.clone().count());
+            for (good, quantity) in goods {
+                out.u32(good as u32);
+                out.i64(*quantity);
+            }
+            let communities = day.communities.iter().enumerate().filter(|(_, list)| !list.is_empty());
+            out.len(communities.clone().count());
+            for (community, list) in communities {
+                out.u32(community as u32);
+                out.byte(u8::from(day.waiting.contains(community as u32)));
                 list.save(out);
             }
         }
     }
 
     fn load(reader: &mut Reader<'_>, names: &Names) -> Result<TopN, Damaged> {
-        let minutes = Windows::load(reader)?;
-        check_goods(minutes.keys(), names)?;
         let mut top_n = TopN {
-            minutes,
+            minutes: Windows::load(reader, |good| (good as usize) < names.goods.len())?,
             closed_before: reader.option()?,
             hop: Hop::load(reader, names)?,
             days: IdMap::default(),
@@ -136,14 +143,16 @@ impl Job for TopN {
         for _ in 0..reader.len()? {
             let start = reader.i64()?;
             let mut day = Day { end: reader.i64()?, buckets: reader.u64()?, ..Day::default() };
-            day.goods = Cells::load(reader)?;
-            check_goods(day.goods.iter().map(|(good, _)| good), names)?;
+            for _ in 0..reader.len()? {
+                let good = names.load_good(reader)?;
+                *place(&mut day.goods, good) = reader.i64()?;
+            }
             for _ in 0..reader.len()? {
                 let community = names.load_community(reader)?;
                 if reader.flag()? {
                     day.waiting.insert(community);
                 }
-                day.communities.insert(community, CommunityDay::load(reader, names)?);
+                *place(&mut day.communities, community) = CommunityDay::load(reader, names)?;
             }
             top_n.days.insert(start, day);
         }
@@ -151,13 +160,13 @@ impl Job for TopN {
     }
 }
 
-fn check_goods(mut goods: impl Iterator<Item = u32>, names: &Names) -> Result<(), Damaged> {
-    let known = goods.all(|good| (good as usize) < names.goods.len());
-    if known { Ok(()) } else { Err(Damaged::Invalid("good")) }
-}
-
-fn bucket_of(sku: i64) -> u32 {
-    sku.rem_euclid(TOP_DAY_BUCKETS) as u32
+/// The place of a number, with room made for it.
+fn place<T: Default>(column: &mut Vec<T>, number: u32) -> &mut T {
+    let number = number as usize;
+    if number >= column.len() {
+        column.resize_with(number + 1, T::default);
+    }
+    &mut column[number]
 }
 
 /// `category_id, sku_id, qty` of what has a quantity left.
@@ -187,10 +196,10 @@ impl Day {
         let names = out.names;
         let mut rows: Vec<Vec<(u32, i64)>> = vec![Vec::new(); TOP_DAY_BUCKETS as usize];
         let chosen = (0..count).map(|i| waiting[(first + i) % waiting.len()]).fold(0u64, |mask, b| mask | 1 << b);
-        for (good, quantity) in self.goods.iter() {
-            let bucket = bucket_of(names.goods.id(good).sku);
+        for (good, quantity) in (0..).zip(&self.goods).filter(|(_, quantity)| **quantity != 0) {
+            let bucket = names.sku_of(good).bucket;
             if chosen >> bucket & 1 == 1 {
-                rows[bucket as usize].push((good, quantity));
+                rows[bucket as usize].push((good, *quantity));
             }
         }
         for bucket in (0..TOP_DAY_BUCKETS).filter(|bucket| chosen >> bucket & 1 == 1) {
@@ -202,27 +211,11 @@ impl Day {
 
     fn deliver_lists(&mut self, start: i64, out: &mut Delivery<'_>) {
         let names = out.names;
-        for community in take_turns(&mut self.waiting, LISTS_A_TURN, out) {
-            let Some(list) = self.communities.get_mut(&community) else { continue };
+        for community in self.waiting.take_turns(LISTS_A_TURN, out) {
+            let list = place(&mut self.communities, community);
             let id = names.communities.id(community);
             let rows: Vec<[i64; 2]> = list.first(names).iter().map(|(quantity, sku)| [*sku, *quantity]).collect();
             out.metric((Metric::TopDayCommunity, start, id), self.end, transpose(&rows));
         }
     }
-}
-
-/// Takes those out of `waiting` whose turn it is, in the order of their ids from a place that moves with the epochs.
-fn take_turns(waiting: &mut IdSet<u32>, turn_max: usize, out: &Delivery<'_>) -> Vec<u32> {
-    let mut chosen: Vec<u32> = waiting.iter().copied().collect();
-    chosen.sort_unstable_by_key(|community| out.names.communities.id(*community));
-    let count = out.pace.share(chosen.len(), turn_max);
-    if count < chosen.len() {
-        let first = (out.version.epoch as usize).wrapping_mul(turn_max) % chosen.len();
-        chosen.rotate_left(first);
-        chosen.truncate(count);
-    }
-    for community in &chosen {
-        waiting.remove(community);
-    }
-    chosen
 }

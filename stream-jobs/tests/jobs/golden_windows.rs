@@ -393,3 +393,58 @@ fn windows_are_delivered_again() {
         "#]],
     );
 }
+
+#[test]
+fn a_backlog_of_weeks_is_read_in_any_order() {
+    check(
+        "> order 1 c7 u5 1.00 @09-20T10:00
+         > order 2 c7 u5 2.00 @10-10T10:00
+         > order 3 c8 u6 3.00 @11-02T10:00
+         > epoch
+         > item 1 1 c7 s100 k0 x2 @09-20T10:00
+         > epoch
+         > item 2 1 c7 s100 k0 x3 @10-10T10:00
+         > item 3 1 c8 s100 k0 x4 @11-02T10:00
+         > epoch",
+        Zone::SHANGHAI,
+        Partitions::Alike,
+        expect![[r#"
+            > order 1 c7 u5 1.00 @09-20T10:00
+            > order 2 c7 u5 2.00 @10-10T10:00
+            > order 3 c8 u6 3.00 @11-02T10:00
+            > epoch
+            < gmv_min 09-20T10:00 community_id=7 gmv=100 orders=1
+            < gmv_min 10-10T10:00 community_id=7 gmv=200 orders=1
+            < gmv_min 11-02T10:00 community_id=8 gmv=300 orders=1
+            < gmv_day 09-20T00:00 community_id=7 gmv=100 orders=1 buyers=1
+            < gmv_day 10-10T00:00 community_id=7 gmv=200 orders=1 buyers=1
+            < gmv_day 11-02T00:00 community_id=8 gmv=300 orders=1 buyers=1
+            < forward gmv.buyers-repartition/0 {"shard":0,"closed_before":1793498395000,"day_start":1789833600000,"day_end":1789920000000,"users":[5]}
+            < forward gmv.buyers-repartition/0 {"shard":0,"closed_before":1793498395000,"day_start":1791561600000,"day_end":1791648000000,"users":[5]}
+            < forward gmv.buyers-repartition/0 {"shard":0,"closed_before":1793498395000,"day_start":1793548800000,"day_end":1793635200000,"users":[6]}
+            < forward gmv.buyers-repartition/0 {"shard":0,"closed_before":1793498395000,"day_start":1791561600000,"day_end":1791648000000,"users":[]}
+            > item 1 1 c7 s100 k0 x2 @09-20T10:00
+            > epoch
+            < top_min 09-20T10:00 category_id=0 sku_id=100 qty=2
+            < top_day 09-20T00:00 of 36 category_id=0 sku_id=100 qty=2
+            < top_day_community 09-20T00:00 of 7 sku_id=100 qty=2
+            < buyers_day_total 09-20T00:00 buyers=1
+            < buyers_day_total 10-10T00:00 buyers=1
+            < buyers_day_total 11-02T00:00 buyers=1
+            > item 2 1 c7 s100 k0 x3 @10-10T10:00
+            > item 3 1 c8 s100 k0 x4 @11-02T10:00
+            > epoch
+            < top_min 10-10T10:00 category_id=0 sku_id=100 qty=3
+            < top_min 11-02T10:00 category_id=0 sku_id=100 qty=4
+            < top_day 10-10T00:00 of 36 category_id=0 sku_id=100 qty=3
+            < top_day_community 10-10T00:00 of 7 sku_id=100 qty=3
+            < top_day 11-02T00:00 of 36 category_id=0 sku_id=100 qty=4
+            < top_day_community 11-02T00:00 of 8 sku_id=100 qty=4
+            < top_hop_community ..11-02T10:01 of 8 sku_id=100 qty=4
+            = buyers gmv.buyers-repartition: received 8 = applied 8
+            = gmv shop.orders: received 3 = applied 3
+            = top_n shop.order_items: received 3 = applied 3
+            = top_n shop.orders: received 3 = applied 3
+        "#]],
+    );
+}

@@ -147,7 +147,7 @@ impl Events {
     /// Reads until the text read so far holds what is wanted.
     pub async fn until(&mut self, wanted: &str) -> &str {
         let reading = async {
-            let mut buffer = [0; 16 * 1024];
+            let mut buffer = vec![0; 16 * 1024];
             while !self.text.contains(wanted) {
                 let read = self.line.read(&mut buffer).await.unwrap();
                 assert!(read > 0, "the stream ended without \"{wanted}\": {}", self.text);

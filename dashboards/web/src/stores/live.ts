@@ -10,6 +10,8 @@ import { mergeMinutes } from "./minutes";
 import { scopeOf, type ViewState } from "./view";
 
 const CATALOG_EVERY_MS = 60_000;
+/** A shop that has only just begun has nothing to choose from yet. */
+const CATALOG_EVERY_MS_WHILE_EMPTY = 5_000;
 
 export const useLive = defineStore("live", () => {
   const live = shallowRef<Live | null>(null);
@@ -82,15 +84,22 @@ export const useLive = defineStore("live", () => {
   function start(): () => void {
     const ended = new AbortController();
     const clock = window.setInterval(() => (now.value = Date.now() + ahead), 500);
-    const reload = window.setInterval(() => void loadCatalog(ended.signal), CATALOG_EVERY_MS);
+    let reload = 0;
+    const keepCatalog = async (): Promise<void> => {
+      await loadCatalog(ended.signal);
+      const empty = !catalog.value?.communities.length;
+      if (!ended.signal.aborted) {
+        reload = window.setTimeout(() => void keepCatalog(), empty ? CATALOG_EVERY_MS_WHILE_EMPTY : CATALOG_EVERY_MS);
+      }
+    };
     // A tab that is looked at again does not wait for its backoff.
     const seen = () => document.visibilityState === "visible" && line?.retryNow();
     document.addEventListener("visibilitychange", seen);
-    void loadCatalog(ended.signal);
+    void keepCatalog();
     return () => {
       ended.abort();
       window.clearInterval(clock);
-      window.clearInterval(reload);
+      window.clearTimeout(reload);
       document.removeEventListener("visibilitychange", seen);
       line?.close();
       line = null;

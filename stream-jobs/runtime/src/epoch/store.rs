@@ -62,12 +62,16 @@ impl EpochStore {
 
     async fn newest_of(&self, kind: &str) -> Result<Option<Epoch>> {
         let keys = self.blobs.list(&self.folder(kind)).await?;
-        keys.last().map(|key| epoch_of(key).ok_or_else(|| foreign(key).into())).transpose()
+        keys.last()
+            .map(|key| epoch_of(key).ok_or_else(|| foreign(key).into()))
+            .transpose()
     }
 
     pub async fn read(&self, epoch: Epoch) -> Result<Option<EpochObject>> {
         let key = self.epoch_key(epoch);
-        let Some(bytes) = self.blobs.get(&key).await? else { return Ok(None) };
+        let Some(bytes) = self.blobs.get(&key).await? else {
+            return Ok(None);
+        };
         let object = EpochObject::decode(&key, bytes)?;
         if (object.header.task, object.header.epoch) != (self.task, epoch) {
             let cause = format!("it is epoch {} of task {}", object.header.epoch, object.header.task);
@@ -99,9 +103,17 @@ impl EpochStore {
             Some(bytes) if bytes.len() as u64 == base.bytes => Ok(bytes),
             Some(bytes) => {
                 let cause = format!("it has {} bytes, its epoch says {}", bytes.len(), base.bytes);
-                Err(CorruptBlob { key: base.key.clone(), cause }.into())
+                Err(CorruptBlob {
+                    key: base.key.clone(),
+                    cause,
+                }
+                .into())
             }
-            None => Err(CorruptBlob { key: base.key.clone(), cause: "it is not there".to_owned() }.into()),
+            None => Err(CorruptBlob {
+                key: base.key.clone(),
+                cause: "it is not there".to_owned(),
+            }
+            .into()),
         }
     }
 
@@ -111,25 +123,32 @@ impl EpochStore {
 
     /// The header stands in the mark too, so that looking at progress need not read states.
     pub async fn mark_delivered(&self, header: &EpochHeader) -> Result<()> {
-        let mark = EpochObject { header: header.clone(), delta: Bytes::new(), outbox: Outbox::default() };
+        let mark = EpochObject {
+            header: header.clone(),
+            delta: Bytes::new(),
+            outbox: Outbox::default(),
+        };
         Ok(self.blobs.put(&self.delivered_key(header.epoch), mark.encode()).await?)
     }
 
     pub async fn delivered_header(&self, epoch: Epoch) -> Result<Option<EpochHeader>> {
         let key = self.delivered_key(epoch);
-        let Some(bytes) = self.blobs.get(&key).await? else { return Ok(None) };
+        let Some(bytes) = self.blobs.get(&key).await? else {
+            return Ok(None);
+        };
         Ok(Some(EpochObject::decode(&key, bytes)?.header))
     }
 
     /// What no recovery from `header` needs: epochs, marks and bases before the base before its own.
     pub async fn garbage(&self, header: &EpochHeader) -> Result<Vec<String>> {
-        let Some(oldest) = header.base_before else { return Ok(Vec::new()) };
+        let Some(oldest) = header.base_before else {
+            return Ok(Vec::new());
+        };
         let mut garbage = Vec::new();
         for kind in ["epochs", "delivered", "bases"] {
             for key in self.blobs.list(&self.folder(kind)).await? {
-                let old = epoch_of(&key).is_some_and(|epoch| {
-                    epoch < oldest && !(kind == "epochs" && header.claims.contains(&epoch))
-                });
+                let old = epoch_of(&key)
+                    .is_some_and(|epoch| epoch < oldest && !(kind == "epochs" && header.claims.contains(&epoch)));
                 if old {
                     garbage.push(key);
                 }
@@ -150,5 +169,8 @@ fn epoch_of(key: &str) -> Option<Epoch> {
 }
 
 fn foreign(key: &str) -> CorruptBlob {
-    CorruptBlob { key: key.to_owned(), cause: "its name is no epoch's".to_owned() }
+    CorruptBlob {
+        key: key.to_owned(),
+        cause: "its name is no epoch's".to_owned(),
+    }
 }
