@@ -76,6 +76,8 @@ impl RowDecoder {
             data: Bytes::new(&rows.data, "row image"),
             before: Vec::with_capacity(rows.width),
             after: Vec::with_capacity(rows.width),
+            // A row of defaults alone in a MINIMAL image: no columns, no bytes, and yet it was inserted.
+            bare: rows.kind == RowsKind::Insert && rows.data.is_empty() && rows.after.iter().all(|byte| *byte == 0),
             failed: false,
         })
     }
@@ -128,13 +130,15 @@ pub struct RowCursor<'a> {
     data: Bytes<'a>,
     before: Vec<Cell<'a>>,
     after: Vec<Cell<'a>>,
+    /// One row is to come although there are no bytes for it.
+    bare: bool,
     failed: bool,
 }
 
 impl<'a> RowCursor<'a> {
     /// The next row's images, valid until the next call. Behind an error nothing comes.
     pub fn next_row(&mut self) -> Option<Result<RowImages<'_>>> {
-        if self.failed || self.data.is_empty() {
+        if self.failed || self.data.is_empty() && !std::mem::take(&mut self.bare) {
             return None;
         }
         if let Err(error) = self.read_row() {
@@ -175,7 +179,7 @@ impl<'a> RowCursor<'a> {
                 }
             }
         }
-        if self.data.rest().len() == left {
+        if left > 0 && self.data.rest().len() == left {
             return Err(DecodeError::invalid("rows event", "rows of no columns"));
         }
         Ok(())

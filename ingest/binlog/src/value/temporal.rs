@@ -31,7 +31,8 @@ impl Wall {
         // Year 0 is none of the servers' calendar: their days begin with year 1.
         let valid = (1..=9999).contains(&self.year)
             && (1..=12).contains(&self.month)
-            && (1..=days_of_month(self.year, self.month)).contains(&self.day);
+            && self.day >= 1
+            && (self.day <= 28 || self.day <= days_of_month(self.year, self.month));
         if valid {
             Ok(days_from_civil(self.year, self.month, self.day))
         } else {
@@ -49,6 +50,7 @@ impl Wall {
     }
 }
 
+#[inline]
 fn days_of_month(year: u32, month: u32) -> u32 {
     match month {
         2 if year % 4 == 0 && (year % 100 != 0 || year % 400 == 0) => 29,
@@ -58,13 +60,17 @@ fn days_of_month(year: u32, month: u32) -> u32 {
     }
 }
 
-/// Days since 1970-01-01 of the Gregorian calendar, extended backwards.
+/// Days since 1970-01-01 of the Gregorian calendar, extended backwards to year 1.
+#[inline]
 fn days_from_civil(year: u32, month: u32, day: u32) -> i64 {
-    let year = i64::from(year) - i64::from(month <= 2);
-    let era = year.div_euclid(400);
-    let of_era = year.rem_euclid(400);
-    let of_year = i64::from((153 * ((month + 9) % 12) + 2) / 5 + day) - 1;
-    era * 146_097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719_468
+    const BEFORE_EPOCH: i64 = 719_469; // from the first of March of year 0, and one more since days begin with 1
+    let (year, of_year) = if month <= 2 {
+        (year - 1, month + 9)
+    } else {
+        (year, month - 3)
+    };
+    let days = year * 365 + year / 4 - year / 100 + year / 400 + (153 * of_year + 2) / 5 + day;
+    i64::from(days) - BEFORE_EPOCH
 }
 
 fn civil_from_days(days: i64) -> (u32, u32, u32) {

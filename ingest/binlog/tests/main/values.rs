@@ -432,3 +432,17 @@ proptest! {
         );
     }
 }
+
+/// With MINIMAL images an insert of defaults alone holds no column and no byte, and is a row all the same.
+#[test]
+fn an_insert_of_defaults_alone_is_a_row() {
+    let table = table(vec![ColumnType::Year, ColumnType::Double]);
+    let decoder = RowDecoder::new(&layout(&table), &table, &[]).expect("a decoder");
+    let body = build::rows_head(2, &[vec![0]]);
+    assert_eq!(
+        images(&decoder, kind::WRITE_ROWS, &body),
+        [[None, Some("{}".to_owned())]]
+    );
+    let body = build::rows_head(2, &[vec![3]]);
+    assert!(images(&decoder, kind::WRITE_ROWS, &body).is_empty());
+}
