@@ -144,6 +144,9 @@ pub enum IngestCommand {
 
 #[derive(Args, Debug)]
 pub struct CdcArgs {
+    /// End when everything is published that is committed now.
+    #[arg(long)]
+    pub until_caught_up: bool,
     #[command(subcommand)]
     pub command: Option<CdcCommand>,
 }
@@ -275,6 +278,8 @@ pub enum ConfigCommand {
 pub enum BenchCommand {
     /// From a filled log to every result readable.
     Stream(BenchStreamArgs),
+    /// From the binlogs of a server to the log, and a snapshot of its tables.
+    Cdc,
 }
 
 #[derive(Args, Debug)]

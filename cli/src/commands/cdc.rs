@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use linli_ingest::cdc::control::{self, Target};
 use linli_ingest::cdc::{
-    Address, CdcOptions, ColumnSetting, Meters, Parts as ReaderParts, Place, Position, Reader,
+    Address, CdcOptions, ColumnSetting, Meters, Parts as ReaderParts, Place, Position, Reader, Until,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -17,7 +17,7 @@ use crate::parts::Parts;
 
 pub async fn run(parts: &Parts, args: &CdcArgs, output: &Output) -> Outcome {
     match &args.command {
-        None => follow(parts, output).await,
+        None => follow(parts, args.until_caught_up, output).await,
         Some(CdcCommand::Snapshot { tables }) => snapshot(parts, tables, output).await,
         Some(CdcCommand::Position(PositionCommand::Show)) => show(parts, output).await,
         Some(CdcCommand::Position(PositionCommand::Set(args))) => {
@@ -29,7 +29,7 @@ pub async fn run(parts: &Parts, args: &CdcArgs, output: &Output) -> Outcome {
     }
 }
 
-async fn reader_parts(parts: &Parts) -> Outcome<ReaderParts> {
+pub async fn reader_parts(parts: &Parts) -> Outcome<ReaderParts> {
     Ok(ReaderParts {
         log: parts.log().await?,
         blobs: parts.blobs().await?,
@@ -123,7 +123,8 @@ async fn set(parts: &Parts, target: &Target, dry_run: bool, output: &Output) -> 
     Ok(())
 }
 
-async fn follow(parts: &Parts, output: &Output) -> Outcome {
+async fn follow(parts: &Parts, until_caught_up: bool, output: &Output) -> Outcome {
+    let until = if until_caught_up { Until::CaughtUp } else { Until::Stopped };
     let addresses = addresses(parts)?;
     let options = Arc::new(options(&parts.config.cdc, parts)?);
     let reader_parts = reader_parts(parts).await?;
@@ -132,7 +133,7 @@ async fn follow(parts: &Parts, output: &Output) -> Outcome {
     let mut readers = tokio::task::JoinSet::new();
     for address in addresses {
         output.note(format!("following {address:?}"));
-        let reader = Reader::new(address, Arc::clone(&options), reader_parts.clone(), Meters::default())?;
+        let reader = Reader::new(address, Arc::clone(&options), reader_parts.clone(), Meters::default())?.until(until);
         readers.spawn(reader.run(stop.clone()));
     }
     let mut outcome: Outcome = Ok(());

@@ -8,6 +8,8 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use super::catalog::Known;
+use super::gtid::{GtidSet, MariadbGtids, MysqlGtids};
+use super::position::{Place, Position};
 use super::reader::{Reader, State};
 use super::schema;
 use super::server::{Server, connect};
@@ -64,6 +66,21 @@ pub async fn snapshot(reader: &mut Reader, server: &Server, shutdown: &Cancellat
         }
     }
     Ok(if published? { Some(state) } else { None })
+}
+
+/// No snapshot: from the first binlog there is.
+pub async fn oldest(reader: &Reader, server: &Server, wire: &mut Wire) -> Result<State, Error> {
+    let object = reader.address.object();
+    let catalog = Arc::new(schema::read(wire, server, &reader.router, &object).await?);
+    let binlogs = Server::binlogs(wire).await.map_err(|error| error.at(object))?;
+    let file = binlogs.into_iter().next().map_or_else(String::new, |(file, _)| file);
+    let gtids = match (server.identity.mariadb, server.gtids) {
+        (true, _) => GtidSet::Mariadb(MariadbGtids::default()),
+        (false, true) => GtidSet::Mysql(MysqlGtids::default()),
+        (false, false) => GtidSet::None,
+    };
+    let position = Position { place: Place::new(file, 4), partial: None, gtids };
+    Ok(State { position, catalog, snapshots: Snapshots::default() })
 }
 
 async fn read_tables(

@@ -12,6 +12,7 @@ pub struct Meters(Arc<Figures>);
 
 #[derive(Debug, Default)]
 struct Figures {
+    rows: AtomicU64,
     records: AtomicU64,
     transactions: AtomicU64,
     bytes: AtomicU64,
@@ -25,6 +26,7 @@ struct Figures {
 
 impl Meters {
     pub fn published(&self, counters: &Counters, now_ms: i64) {
+        self.0.rows.store(counters.rows, Ordering::Relaxed);
         self.0.records.store(counters.records, Ordering::Relaxed);
         self.0.transactions.store(counters.transactions, Ordering::Relaxed);
         self.0.lag_ms.store((now_ms - counters.committed_ms).max(0), Ordering::Relaxed);
@@ -43,6 +45,11 @@ impl Meters {
 
     pub fn reconnected(&self) {
         self.0.reconnects.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Changes of rows published by this process from the binlog.
+    pub fn rows(&self) -> u64 {
+        self.0.rows.load(Ordering::Relaxed)
     }
 
     /// Records published by this process from the binlog.

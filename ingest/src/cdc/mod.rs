@@ -36,5 +36,5 @@ pub use meters::Meters;
 pub use options::{CdcOptions, ColumnAction, ColumnSetting, ORDER_TABLES};
 pub use linli_binlog::MaskStyle;
 pub use position::{Place, Position};
-pub use reader::{Parts, Reader};
+pub use reader::{Begin, Parts, Reader, Until};
 pub use wire::Address;

@@ -47,6 +47,25 @@ pub struct Reader {
     pub(super) publisher: Publisher,
     pub(super) store: Arc<tokio::sync::Mutex<Store>>,
     pub(super) meters: Meters,
+    begin: Begin,
+    pub(super) until: Until,
+}
+
+/// Where a reader begins that has no position yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Begin {
+    /// With a snapshot of all tables, and then what follows.
+    Snapshot,
+    /// At the oldest binlog, whose tables must be as they are now.
+    OldestBinlog,
+}
+
+/// How long a reader runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Until {
+    Stopped,
+    /// Until everything is published that was committed when it connected.
+    CaughtUp,
 }
 
 /// What is on the log and written down.
@@ -64,7 +83,16 @@ impl Reader {
         let nonce = format!("{:016x}", parts.random.next_u64());
         let store = Store::new(Arc::clone(&parts.blobs), Arc::clone(&parts.clock), &address.name, nonce);
         let store = Arc::new(tokio::sync::Mutex::new(store));
-        Ok(Reader { address, options, router, parts, publisher, store, meters })
+        let (begin, until) = (Begin::Snapshot, Until::Stopped);
+        Ok(Reader { address, options, router, parts, publisher, store, meters, begin, until })
+    }
+
+    pub fn begin(self, begin: Begin) -> Reader {
+        Reader { begin, ..self }
+    }
+
+    pub fn until(self, until: Until) -> Reader {
+        Reader { until, ..self }
     }
 
     /// Runs until `shutdown`, or until something needs a person.
@@ -126,7 +154,11 @@ impl Reader {
             tracing::warn!(server = %self.address.object(), "binlog_row_image is not FULL: records hold what the log holds");
         }
         if state.is_none() {
-            let Some(done) = first::snapshot(self, &server, shutdown).await? else {
+            let done = match self.begin {
+                Begin::Snapshot => first::snapshot(self, &server, shutdown).await?,
+                Begin::OldestBinlog => Some(first::oldest(self, &server, &mut wire).await?),
+            };
+            let Some(done) = done else {
                 return Ok(Ended::Shutdown);
             };
             *state = Some((done, server.identity.clone()));
@@ -142,9 +174,15 @@ impl Reader {
         self.publisher.create_topics(&current.catalog, &self.router).await?;
         // fences whoever read this server before
         self.store.lock().await.save(identity, &current.position, &current.catalog, &current.snapshots).await?;
+        let end = match self.until {
+            Until::Stopped => None,
+            Until::CaughtUp => {
+                Some(server.current(&mut wire).await.map_err(|error| error.at(self.address.object()))?.place)
+            }
+        };
         let options = resume::dump_options(&self.options, &self.address, &server);
         wire.start_dump(&from.dump, &options).await.map_err(|error| error.at(self.address.object()))?;
         tracing::info!(server = %self.address.object(), version = %server.version, position = %current.position, "following");
-        Stream::new(self, server, wire, current).run(shutdown).await
+        Stream::new(self, server, wire, current, end).run(shutdown).await
     }
 }

@@ -12,7 +12,7 @@ use super::catalog::Catalog;
 use super::control;
 use super::follow::{Counters, FollowFrom, Follower};
 use super::incremental::Incremental;
-use super::position::Position;
+use super::position::{Place, Position};
 use super::reader::{Reader, State};
 use super::server::Server;
 use super::store::{Progress, ServerIdentity};
@@ -49,6 +49,8 @@ pub(super) struct Stream<'a> {
     incremental: Incremental,
     heard_ms: i64,
     asked_ms: i64,
+    /// To end here.
+    until: Option<Place>,
 }
 
 /// What is true once a batch is acknowledged.
@@ -59,7 +61,7 @@ struct Mark {
 }
 
 impl<'a> Stream<'a> {
-    pub fn new(reader: &'a Reader, server: Server, wire: Wire, state: &'a mut State) -> Stream<'a> {
+    pub fn new(reader: &'a Reader, server: Server, wire: Wire, state: &'a mut State, until: Option<Place>) -> Stream<'a> {
         let follower = Follower::new(
             FollowFrom {
                 object: reader.address.object(),
@@ -83,6 +85,7 @@ impl<'a> Stream<'a> {
             state,
             heard_ms: reader.parts.clock.now_ms(),
             asked_ms: 0,
+            until,
             reader,
         }
     }
@@ -106,6 +109,9 @@ impl<'a> Stream<'a> {
             let more = self.decode()?;
             self.hand_over().await?;
             self.snapshot().await?;
+            if self.is_at_end() {
+                return Ok(Ended::Shutdown);
+            }
             let is_full = self.is_full();
             tokio::select! {
                 biased;
@@ -187,6 +193,14 @@ impl<'a> Stream<'a> {
             self.reader.parts.blobs.delete(&key).await?;
         }
         Ok(())
+    }
+
+    fn is_at_end(&self) -> bool {
+        let Some(until) = &self.until else {
+            return false;
+        };
+        let read = !self.follower.in_transaction() && self.follower.end().order() >= until.order();
+        read && self.appending.is_none() && self.follower.batch.is_empty() && self.state.snapshots.are_done()
     }
 
     fn is_full(&self) -> bool {

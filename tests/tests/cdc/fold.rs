@@ -1,0 +1,98 @@
+//! The topics, folded: the last state of each row, and each change once.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::time::Duration;
+
+use linli_connectors::log::{Batch, OpenOptions, TopicPartition, open};
+use linli_schemas::partition::partition_of;
+use serde_json::Value;
+
+#[derive(Debug, Default)]
+pub struct Folded {
+    /// Rows that are there, by table and primary key.
+    pub rows: BTreeMap<(String, String), Value>,
+    /// Distinct changes by operation; a moved row is one update.
+    pub changes: usize,
+    pub repeats: usize,
+    pub snapshot_rows: usize,
+    pub problems: Vec<String>,
+}
+
+/// Reads `topics` of the embedded log in `data_dir`. `key` names the columns of a table's primary key.
+pub async fn fold(data_dir: &Path, topics: &[&str], partitions: u32, key: impl Fn(&str) -> Vec<&'static str>) -> Folded {
+    let mut folded = Folded::default();
+    let url = format!("file://{}", data_dir.join("log").display());
+    let log = open(&url, OpenOptions::default()).await.expect("the log opens");
+    let (mut seen, mut orders) = (BTreeMap::new(), BTreeMap::<String, BTreeSet<u64>>::new());
+    for topic in topics {
+        let places: Vec<TopicPartition> =
+            (0..partitions).map(|partition| TopicPartition { topic: (*topic).into(), partition }).collect();
+        let ends = log.ends(&places).await.expect("ends");
+        let mut left: u64 = ends.iter().sum();
+        let from = places.into_iter().map(|place| (place, 0)).collect();
+        let mut reader = log.reader(from).await.expect("a reader");
+        let mut batch = Batch::default();
+        while left > 0 {
+            reader.poll(&mut batch, 10_000, Duration::from_secs(5)).await.expect("records");
+            assert!(!batch.is_empty(), "{left} records of {topic} do not come");
+            left -= batch.len() as u64;
+            for record in batch.iter() {
+                if partition_of(record.key, partitions) != record.source as u32 {
+                    folded.problems.push(format!("{topic}: a record lies in another partition than its key"));
+                }
+                let Some(value) = record.value else { continue };
+                let value: Value = serde_json::from_slice(value).expect("JSON");
+                folded.record(topic, &value, &key, &mut seen, &mut orders);
+            }
+        }
+    }
+    for (transaction, orders) in orders {
+        if orders.last().copied() != Some(orders.len() as u64) {
+            folded.problems.push(format!("total_order of {transaction} has a gap"));
+        }
+    }
+    folded.changes = seen.keys().map(|(identity, _)| identity).collect::<BTreeSet<_>>().len();
+    folded
+}
+
+impl Folded {
+    fn record(
+        &mut self,
+        topic: &str,
+        value: &Value,
+        key: &impl Fn(&str) -> Vec<&'static str>,
+        seen: &mut BTreeMap<(String, String), String>,
+        orders: &mut BTreeMap<String, BTreeSet<u64>>,
+    ) {
+        let (source, op) = (&value["source"], value["op"].as_str().expect("op").to_owned());
+        let table = format!("{}.{}", source["db"].as_str().expect("db"), source["table"].as_str().expect("table"));
+        let row_key = |row: &Value| {
+            let columns = key(topic);
+            (table.clone(), columns.iter().map(|column| row[*column].to_string()).collect::<Vec<_>>().join("/"))
+        };
+        if op == "r" {
+            self.snapshot_rows += 1;
+            self.rows.insert(row_key(&value["after"]), value["after"].clone());
+            return;
+        }
+        let transaction = value["transaction"]["id"].as_str().expect("a transaction").to_owned();
+        let identity = format!("{transaction} {} {}", source["pos"], source["row"]);
+        let images = format!("{} {}", value["before"], value["after"]);
+        if let Some(first) = seen.get(&(identity.clone(), op.clone())) {
+            self.repeats += 1;
+            if *first != images {
+                self.problems.push(format!("{identity} {op} was repeated with other content"));
+            }
+            return;
+        }
+        seen.insert((identity, op.clone()), images);
+        orders.entry(transaction).or_default().insert(value["transaction"]["total_order"].as_u64().expect("total_order"));
+        if op == "u" || op == "d" {
+            self.rows.remove(&row_key(&value["before"]));
+        }
+        if op != "d" {
+            self.rows.insert(row_key(&value["after"]), value["after"].clone());
+        }
+    }
+}

@@ -1,0 +1,16 @@
+//! Change data capture against real servers.
+
+mod fold;
+mod refusals;
+mod shop;
+mod survival;
+
+use std::future::Future;
+use std::time::Duration;
+
+/// For one run of the program.
+const DEADLINE: Duration = Duration::from_secs(180);
+
+fn wait<F: Future>(future: F) -> F::Output {
+    tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("threads can be started").block_on(future)
+}

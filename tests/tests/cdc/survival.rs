@@ -1,0 +1,115 @@
+//! Kills, restarts, rotation and a new column change nothing of what is published.
+
+use std::time::Duration;
+
+use linli_tests::program::{self, Running};
+use linli_tests::stack::{MariaDb, Mysql};
+
+use crate::fold::fold;
+use crate::shop::{Shop, table_of};
+use crate::{DEADLINE, wait};
+
+const PARTITIONS: u32 = 4;
+const KILLS: u32 = 10;
+
+/// A server of either kind.
+trait Server {
+    fn url(&self) -> String;
+    fn restart(&mut self);
+}
+
+impl Server for Mysql {
+    fn url(&self) -> String {
+        Mysql::url(self)
+    }
+    fn restart(&mut self) {
+        self.run().expect("MySQL starts again");
+    }
+}
+
+impl Server for MariaDb {
+    fn url(&self) -> String {
+        MariaDb::url(self)
+    }
+    fn restart(&mut self) {
+        self.run().expect("MariaDB starts again");
+    }
+}
+
+fn reader(url: &str, dir: &std::path::Path, more: &[&str]) -> std::process::Command {
+    let partitions = PARTITIONS.to_string();
+    let mut command = program::linli(["ingest", "cdc", "--shop", url, "--partitions", &partitions, "--data-dir"]);
+    command.arg(dir).args(more);
+    command
+}
+
+/// Works on the shop while the reader is killed; what the log holds then is held to the tables and to what was committed.
+async fn survive(server: &mut dyn Server, metadata: &str) {
+    let dir = tempfile::tempdir().expect("a folder");
+    let url = server.url();
+    let mut shop = Shop::connect(&url).await;
+    shop.sql(&format!("SET GLOBAL binlog_row_metadata = {metadata}")).await;
+    shop.create().await;
+    shop.work(30).await;
+    let before = shop.changes;
+    let mut running = Running::start(&mut reader(&url, dir.path(), &[]));
+    running.wait_for(DEADLINE, |line| line.contains("INFO") && line.contains("following"));
+    shop.changes = 0;
+    for kill in 0..KILLS {
+        shop.work(20).await;
+        match kill {
+            2 => shop.sql("FLUSH BINARY LOGS").await,
+            4 => {
+                for table in 0..4 {
+                    let sql = format!("ALTER TABLE {} ADD COLUMN shown BIGINT DEFAULT 7 AFTER community_id", table_of(table));
+                    shop.sql(&sql).await;
+                }
+            }
+            5 => {
+                server.restart();
+                shop.reconnect(&url).await;
+            }
+            7 => shop.big(30_000).await,
+            _ => {}
+        }
+        // Spread over what a start takes and some time after, by a fixed pattern.
+        let ended = running.run_for(Duration::from_millis(u64::from((kill * 137) % 500)));
+        assert!(!ended, "{:#?}", running.seen);
+        running.kill();
+        running = Running::start(&mut reader(&url, dir.path(), &[]));
+    }
+    shop.work(20).await;
+    running.kill();
+    let (status, lines) = Running::start(&mut reader(&url, dir.path(), &["--until-caught-up"])).wait(DEADLINE);
+    assert!(status.success(), "{lines:#?}");
+
+    let folded = fold(dir.path(), &["shop.orders", "shop.stock"], PARTITIONS, |topic| match topic {
+        "shop.orders" => vec!["order_id"],
+        _ => vec!["warehouse_id", "sku_id"],
+    })
+    .await;
+    assert_eq!(folded.problems, Vec::<String>::new());
+    assert!(before > 0 && folded.snapshot_rows > 0, "the snapshot held rows");
+    assert_eq!(folded.changes as u64, shop.changes, "distinct changes; {} repeats", folded.repeats);
+    let tables = shop.rows().await;
+    for (key, row) in &tables {
+        assert_eq!(folded.rows.get(key), Some(row), "{key:?}");
+    }
+    assert_eq!(folded.rows.len(), tables.len(), "no row is invented");
+    println!("{} changes, {} repeats after {KILLS} kills", folded.changes, folded.repeats);
+}
+
+#[test]
+fn kills_restarts_rotation_and_a_new_column_change_nothing_on_mysql() {
+    wait(survive(&mut Mysql::start(), "FULL"));
+}
+
+#[test]
+fn kills_restarts_rotation_and_a_new_column_change_nothing_on_mariadb() {
+    wait(survive(&mut MariaDb::start(), "FULL"));
+}
+
+#[test]
+fn definitions_are_followed_where_the_log_does_not_tell_them() {
+    wait(survive(&mut Mysql::start(), "MINIMAL"));
+}
