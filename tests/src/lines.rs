@@ -16,6 +16,8 @@ pub struct Lines {
     /// Out of a thousand lines, how many arrive 10 s to `late_max_ms` after their time.
     pub late_per_mille: u64,
     pub late_max_ms: u64,
+    /// Out of a thousand items, how many are given back.
+    pub returns_per_mille: u64,
 }
 
 impl Default for Lines {
@@ -30,6 +32,7 @@ impl Default for Lines {
             skus: 500,
             late_per_mille: 0,
             late_max_ms: 600_000,
+            returns_per_mille: 0,
         }
     }
 }
@@ -101,7 +104,10 @@ impl Lines {
             let mut items = String::new();
             for n in 0..1 + random.below(4) {
                 let comma = if n > 0 { "," } else { "" };
-                let (sku, qty, price) = (sku(random), 1 + random.below(3), 1 + random.below(20_000));
+                let (sku, mut qty, price) = (sku(random), 1 + random.below(3) as i64, 1 + random.below(20_000));
+                if random.below(1000) < self.returns_per_mille {
+                    qty = -qty;
+                }
                 let _ = write!(items, "{comma}{{\"sku_id\":{sku},\"qty\":{qty},\"price_cents\":{price}}}");
             }
             let _ = write!(

@@ -139,7 +139,8 @@ impl Sums {
                 put("top_day", format!("{day},{community},{},{sku},{quantity}", rank + 1));
             }
         }
-        for (end, quantities) in hopping(&self.top_min) {
+        for (end, mut quantities) in hopping(&self.top_min) {
+            quantities.retain(|_, quantity| *quantity != 0);
             for (rank, (sku, quantity)) in first_100(&quantities).into_iter().enumerate() {
                 put("top_hop", format!("{end},{},{sku},{quantity}", rank + 1));
             }

@@ -14,6 +14,7 @@ pub const SAMPLES: [(&str, &str); 20] = [
     ("dead-letter", include_str!("../../events/samples/v1/dead-letter.imported.json")),
     ("dead-letter", include_str!("../../events/samples/v1/dead-letter.late.json")),
     ("gmv.buyers-repartition", include_str!("../../events/samples/v1/gmv.buyers-repartition.part.json")),
+    ("gmv.buyers-repartition", include_str!("../../events/samples/v1/gmv.buyers-repartition.idle.json")),
     ("metrics.activity", include_str!("../../events/samples/v1/metrics.activity.day_total.json")),
     ("metrics.buyers", include_str!("../../events/samples/v1/metrics.buyers.day.json")),
     ("metrics.gmv", include_str!("../../events/samples/v1/metrics.gmv.minute.json")),

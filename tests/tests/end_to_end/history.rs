@@ -17,6 +17,27 @@ fn embedded_history_equals_the_fold_in_any_partition_count_and_zone() {
     }
 }
 
+/// A small shop's till: weeks in one file, few communities, goods given back.
+#[test]
+fn weeks_of_a_small_shop_equal_the_fold() {
+    let weeks = Lines {
+        seed: 17,
+        count: 6_000,
+        duration_ms: 45 * 24 * 3_600_000,
+        communities: 5,
+        users: 700,
+        skus: 150,
+        returns_per_mille: 250,
+        ..Lines::default()
+    };
+    for (partitions, zone, offset) in [("8", "Asia/Tokyo", 32_400_000), ("3", "UTC", 0)] {
+        let case = Case::new(&weeks);
+        case.run(&["--partitions", partitions, "--zone", zone]);
+        assert_eq!(case.differences(Definitions::of_zone(offset)), Vec::<String>::new(), "{partitions} in {zone}");
+        case.assert_conserved();
+    }
+}
+
 #[test]
 fn history_over_kafka_and_redis_equals_the_fold() {
     let (kafka, redis) = (Kafka::start(), Redis::start());

@@ -84,12 +84,16 @@ impl Hopping {
             _ => self.window.push_back((minute_ms, vec![(number, quantity)])),
         }
         self.sums[number as usize] += quantity;
+        self.list(number);
+        if self.next_end == 0 {
+            self.next_end = minute_ms + MINUTE_MS;
+        }
+    }
+
+    fn list(&mut self, number: u32) {
         if !self.listed[number as usize] {
             self.listed[number as usize] = true;
             self.selling.push(number);
-        }
-        if self.next_end == 0 {
-            self.next_end = minute_ms + MINUTE_MS;
         }
     }
 
@@ -106,6 +110,8 @@ impl Hopping {
                 let (_, cells) = self.window.pop_front().unwrap_or_default();
                 for (number, quantity) in cells {
                     self.sums[number as usize] -= quantity;
+                    // What was given back may have hidden what was sold before.
+                    self.list(number);
                 }
             }
             if self.window.is_empty() {
