@@ -8,7 +8,7 @@ use linli_schemas::zone::Zone;
 use serde_json::Value;
 
 /// The samples of `events/samples/v1`: topic and text. Every old sample stays.
-pub const SAMPLES: [(&str, &str); 20] = [
+pub const SAMPLES: [(&str, &str); 21] = [
     ("clicks", include_str!("../../events/samples/v1/clicks.view.json")),
     ("clicks", include_str!("../../events/samples/v1/clicks.visitor.json")),
     ("dead-letter", include_str!("../../events/samples/v1/dead-letter.imported.json")),
