@@ -84,6 +84,7 @@ pub struct Cdc {
     pub save_interval: Span,
     pub snapshot_workers: usize,
     pub snapshot_chunk_rows: usize,
+    pub reread_altered: bool,
     pub hash_key_file: PathBuf,
     /// A secret: never printed.
     pub hash_key: String,

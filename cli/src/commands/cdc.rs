@@ -1,7 +1,10 @@
 //! `linli ingest cdc`: rows of the shop's databases to the log.
 
 use std::sync::Arc;
+use std::time::Duration;
 
+use indicatif::ProgressBar;
+use linli_connectors::clock::SharedClock;
 use linli_ingest::cdc::control::{self, Target};
 use linli_ingest::cdc::{
     Address, CdcOptions, ColumnSetting, Meters, Parts as ReaderParts, Place, Position, Reader, Until,
@@ -133,7 +136,9 @@ async fn follow(parts: &Parts, until_caught_up: bool, output: &Output) -> Outcom
     let mut readers = tokio::task::JoinSet::new();
     for address in addresses {
         output.note(format!("following {address:?}"));
-        let reader = Reader::new(address, Arc::clone(&options), reader_parts.clone(), Meters::default())?.until(until);
+        let meters = Meters::default();
+        let reader = Reader::new(address, Arc::clone(&options), reader_parts.clone(), meters.clone())?.until(until);
+        tokio::spawn(show_snapshot(Arc::clone(&parts.clock), meters, output.progress(0, "snapshot")));
         readers.spawn(reader.run(stop.clone()));
     }
     let mut outcome: Outcome = Ok(());
@@ -153,6 +158,16 @@ async fn follow(parts: &Parts, until_caught_up: bool, output: &Output) -> Outcom
             }
         }
     }
+}
+
+/// Moves the bar while a first snapshot lasts.
+async fn show_snapshot(clock: SharedClock, meters: Meters, bar: ProgressBar) {
+    while let Some(expected) = meters.expected() {
+        bar.set_length(expected.max(meters.snapshot()));
+        bar.set_position(meters.snapshot());
+        clock.sleep(Duration::from_millis(200)).await;
+    }
+    bar.finish_and_clear();
 }
 
 pub fn addresses(parts: &Parts) -> Outcome<Vec<Address>> {
@@ -194,6 +209,7 @@ pub fn options(cdc: &Cdc, parts: &Parts) -> Outcome<CdcOptions> {
         save_interval: cdc.save_interval.0,
         snapshot_workers: cdc.snapshot_workers,
         snapshot_chunk_rows: cdc.snapshot_chunk_rows,
+        reread_altered: cdc.reread_altered,
         ..CdcOptions::default()
     })
 }

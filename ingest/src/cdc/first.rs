@@ -7,14 +7,14 @@ use linli_connectors::Error;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use super::catalog::Known;
+use super::catalog::{Catalog, Known};
 use super::gtid::{GtidSet, MariadbGtids, MysqlGtids};
 use super::position::{Place, Position};
 use super::reader::{Reader, State};
 use super::schema;
 use super::server::{Server, connect};
 use super::snapshot::{Chunk, Snapshotter};
-use super::store::{Progress, Snapshots};
+use super::store::{Progress, Snapshots, Store};
 use super::stream::joined;
 use super::view;
 use super::wire::Wire;
@@ -48,6 +48,7 @@ pub async fn snapshot(reader: &mut Reader, server: &Server, shutdown: &Cancellat
         place: views.position.place,
         at_ms: reader.parts.clock.now_ms(),
     };
+    reader.meters.expect_snapshot(estimate(&mut wire, &catalog).await);
     let queue: VecDeque<Arc<Known>> = catalog.tables().filter(|known| known.lost.is_none()).cloned().collect();
     let queue = Arc::new(Mutex::new(queue));
     let (sender, mut chunks) = mpsc::channel(WAITING_MAX);
@@ -65,7 +66,20 @@ pub async fn snapshot(reader: &mut Reader, server: &Server, shutdown: &Cancellat
             outcome?;
         }
     }
+    reader.meters.snapshot_done();
     Ok(if published? { Some(state) } else { None })
+}
+
+/// Rows of all tables, as the server guesses them; 0 where it does not.
+async fn estimate(wire: &mut Wire, catalog: &Catalog) -> u64 {
+    let sql = "SELECT table_schema, table_name, table_rows FROM information_schema.tables WHERE table_type='BASE TABLE'";
+    let rows = wire.query(sql).await.unwrap_or_default();
+    rows.iter()
+        .filter_map(|row| match row.as_slice() {
+            [Some(db), Some(table), Some(rows)] if catalog.get(db, table).is_some() => rows.parse::<u64>().ok(),
+            _ => None,
+        })
+        .sum()
 }
 
 /// No snapshot: from the first binlog there is.
@@ -124,7 +138,9 @@ async fn publish(
             save(reader, server, state).await?;
             return Ok(true);
         };
-        reader.publisher.append(chunk.records).await?;
+        let prefix = Store::prefix_of(&reader.address.name);
+        let records = reader.publisher.set_aside(&reader.parts.blobs, &prefix, chunk.records).await?;
+        reader.publisher.append(records).await?;
         let progress = state.snapshots.tables.entry(chunk.table).or_default();
         progress.rows += chunk.rows;
         progress.after = chunk.after.or(progress.after.take());

@@ -40,6 +40,8 @@ pub struct Follower {
     partial: Option<Partial>,
     tables: HashMap<u64, Mapped>,
     pub batch: Batch,
+    /// Tables whose rows changed without a change of a row: a column was added, or is of another type.
+    pub reread: Vec<String>,
     /// The time of day, as the caller last knew it.
     pub now_ms: i64,
     pub counters: Counters,
@@ -127,6 +129,7 @@ impl Follower {
             partial: from.position.partial,
             tables: HashMap::new(),
             batch: Batch::default(),
+            reread: Vec::new(),
             now_ms: 0,
             counters: Counters::default(),
         };
@@ -357,6 +360,7 @@ impl Follower {
         match effect {
             Effect::OpensTransaction => return Ok(()),
             Effect::Defined(catalog) => {
+                self.note_altered(&catalog);
                 self.catalog = catalog;
                 self.counters.ddl += 1;
                 self.tables.clear();
@@ -365,6 +369,16 @@ impl Follower {
             Effect::Lost { db, table, why } => self.lose(&db, &table, why),
         }
         Ok(())
+    }
+
+    fn note_altered(&mut self, after: &Catalog) {
+        for known in after.tables() {
+            let (db, name) = (&known.table.db, &known.table.name);
+            let before = self.catalog.get(db, name);
+            if before.is_some_and(|before| !Arc::ptr_eq(before, known) && has_new_values(before, known)) && self.router.follows(db, name) {
+                self.reread.push(known.table.full_name());
+            }
+        }
     }
 
     /// A table is emptied: each partition is told, for any may hold rows of it.
@@ -437,6 +451,11 @@ impl Follower {
         let known = match (told, known) {
             (Some(table), Some(known)) if known.table == table => known,
             (Some(table), known) => {
+                // By names alone: the log tells some types less exactly than a definition does.
+                let is_new = |column: &linli_binlog::Column| known.as_ref().is_some_and(|known| known.table.column(&column.name).is_none());
+                if table.columns.iter().any(is_new) {
+                    self.reread.push(table.full_name());
+                }
                 let charset = known.and_then(|known| known.charset.clone());
                 Arc::make_mut(&mut self.catalog).put(Known { table, charset, lost: None });
                 self.counters.ddl += 1;
@@ -532,4 +551,12 @@ impl Follower {
         Error::new(ErrorKind::Corrupt, self.object.clone(), format!("behind {}: {error}", self.end))
             .hint("go on behind it with `linli ingest cdc position set`, or take a new snapshot")
     }
+}
+
+/// Whether rows that were published look different now: they have another column, or one of another type.
+fn has_new_values(before: &Known, after: &Known) -> bool {
+    let same = |column: &linli_binlog::Column| {
+        before.table.columns.iter().any(|old| old.name == column.name && old.kind == column.kind)
+    };
+    after.lost.is_none() && !after.table.columns.iter().all(same)
 }

@@ -111,6 +111,14 @@ impl Incremental {
         })
     }
 
+    /// Forgets what is being read: what is to be read changed.
+    pub fn cancel(&mut self) {
+        if let Some(reading) = self.reading.take() {
+            reading.abort();
+        }
+        self.ready = None;
+    }
+
     /// Takes the chunk whose place the stream has come to.
     pub fn take(&mut self) -> Option<Read> {
         self.ready.take()

@@ -32,7 +32,7 @@ mod stream;
 mod view;
 mod wire;
 
-pub use meters::Meters;
+pub use meters::{Meters, Snapshot as Figures};
 pub use options::{CdcOptions, ColumnAction, ColumnSetting, ORDER_TABLES};
 pub use linli_binlog::MaskStyle;
 pub use position::{Place, Position};

@@ -38,6 +38,8 @@ pub struct CdcOptions {
     pub save_interval: Duration,
     /// Connections that read a first snapshot at the same time.
     pub snapshot_workers: usize,
+    /// A table is read anew when a column is added or changes its type: no change of a row tells what its rows hold then.
+    pub reread_altered: bool,
     /// Rows that are read in one view by a snapshot between live changes.
     pub snapshot_chunk_rows: usize,
     /// A batch is cut at this many records or bytes, if the log is slower than the server.
@@ -88,6 +90,7 @@ impl Default for CdcOptions {
             heartbeat: Duration::from_secs(1),
             save_interval: Duration::from_millis(250),
             snapshot_workers: 2,
+            reread_altered: true,
             snapshot_chunk_rows: 20_000,
             batch_records: 20_000,
             batch_bytes: 16 << 20,

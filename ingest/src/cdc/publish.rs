@@ -3,9 +3,12 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use bytes::Bytes;
+use linli_connectors::blobs::SharedBlobs;
 use linli_connectors::clock::SharedClock;
-use linli_connectors::log::{NewRecord, SharedLog, TopicSpec};
+use linli_connectors::log::{NewRecord, RECORD_BYTES_MAX, SharedLog, TopicSpec};
 use linli_connectors::{Error, ErrorKind};
+use sha2::{Digest, Sha256};
 
 use super::catalog::Catalog;
 use super::quarantine;
@@ -36,6 +39,41 @@ impl Publisher {
         let specs: Vec<TopicSpec> =
             names.into_iter().map(|name| TopicSpec { name, partitions: self.partitions, compacted: false }).collect();
         self.log.create_topics(&specs).await
+    }
+
+    /// Puts records that no log takes for their length into the blob store, each with a record in quarantine that names it.
+    pub async fn set_aside(&self, blobs: &SharedBlobs, prefix: &str, records: Vec<NewRecord>) -> Result<Vec<NewRecord>, Error> {
+        let length = |record: &NewRecord| record.key.len() + record.value.as_ref().map_or(0, Bytes::len);
+        if records.iter().all(|record| length(record) <= RECORD_BYTES_MAX) {
+            return Ok(records);
+        }
+        let mut kept = Vec::with_capacity(records.len());
+        for record in records {
+            let bytes = length(&record);
+            if bytes <= RECORD_BYTES_MAX {
+                kept.push(record);
+                continue;
+            }
+            let value = record.value.clone().unwrap_or_default();
+            let hash: String = Sha256::digest(&value).iter().take(16).map(|byte| format!("{byte:02x}")).collect();
+            let object = format!("{prefix}/large/{hash}");
+            tracing::error!(topic = %record.topic, bytes, object, "a record is longer than the log takes: it is kept in the blob store");
+            blobs.put(&object, value).await?;
+            let note = serde_json::json!({
+                "topic": &*record.topic,
+                "partition": record.partition,
+                "key": String::from_utf8_lossy(&record.key),
+                "reason": format!("a record of {bytes} bytes is over the limit of {RECORD_BYTES_MAX}"),
+                "at": record.timestamp_ms,
+                "object": object,
+            });
+            kept.push(NewRecord {
+                topic: quarantine::TOPIC.into(),
+                value: Some(Bytes::from(note.to_string())),
+                ..record
+            });
+        }
+        Ok(kept)
     }
 
     /// Appends, and waits as long as the log may come back. Returns what could not be taken for its length.

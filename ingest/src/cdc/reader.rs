@@ -163,6 +163,7 @@ impl Reader {
             };
             *state = Some((done, server.identity.clone()));
         }
+        self.meters.snapshot_done();
         let Some((current, identity)) = state else {
             return Ok(Ended::Again);
         };

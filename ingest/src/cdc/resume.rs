@@ -148,3 +148,74 @@ fn number_of(text: &str) -> u64 {
     let digest = Sha256::digest(text.as_bytes());
     digest.iter().take(8).fold(0, |value, byte| value << 8 | u64::from(*byte))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::gtid::{MariadbGtids, MysqlGtids};
+    use super::*;
+
+    const UUID: &str = "3e11fa47-71ca-11e1-9e33-c80aa9429562";
+
+    fn mysql(set: &str) -> GtidSet {
+        GtidSet::Mysql(MysqlGtids::parse(&set.replace("A:", &format!("{UUID}:"))).unwrap())
+    }
+
+    fn at(place: &str, gtids: GtidSet) -> Position {
+        Position { place: Place::parse(place).unwrap(), partial: None, gtids }
+    }
+
+    fn identity(uuid: &str) -> ServerIdentity {
+        ServerIdentity { mariadb: false, uuid: Some(uuid.to_owned()) }
+    }
+
+    fn facts(uuid: &str, files: &[&str], executed: GtidSet, purged: GtidSet) -> Facts {
+        let binlogs = files.iter().map(|file| ((*file).to_owned(), 1000)).collect();
+        Facts { server: identity(uuid), binlogs, executed, purged, at_place: None }
+    }
+
+    #[test]
+    fn the_same_server_goes_on_by_place_and_another_by_gtid() {
+        let position = at("binlog.000002:500", mysql("A:1-10"));
+        let files = ["binlog.000002", "binlog.000003"];
+        let same = facts("x", &files, mysql("A:1-20"), mysql(""));
+        let from = decide(&same, &identity("x"), &position, "server").unwrap();
+        assert_eq!(from, From { dump: DumpFrom::File { file: "binlog.000002".into(), pos: 500 }, start: Start::There });
+        let other = facts("y", &files, mysql("A:1-20"), mysql("A:1-5"));
+        let from = decide(&other, &identity("x"), &position, "server").unwrap();
+        let GtidSet::Mysql(set) = &position.gtids else { panic!() };
+        assert_eq!(from.dump, DumpFrom::MysqlGtids(set.encode()));
+        assert!(matches!(from.start, Start::Elsewhere(_)));
+    }
+
+    #[test]
+    fn what_is_missing_stops_the_reader() {
+        let position = at("binlog.000002:500", mysql("A:1-10"));
+        for (facts, word) in [
+            (facts("x", &["binlog.000001"], mysql("A:1-3"), mysql("")), "lacks transactions"),
+            (facts("x", &["binlog.000009"], mysql("A:1-99"), mysql("A:1-50")), "purged"),
+            (facts("y", &["binlog.000002"], GtidSet::None, GtidSet::None), "no GTIDs"),
+        ] {
+            let error = decide(&facts, &identity("x"), &position, "server").unwrap_err();
+            assert_eq!(error.kind, ErrorKind::Corrupt);
+            assert!(error.to_string().contains(word), "{error}");
+            assert!(error.hint.unwrap().contains("position reset"));
+        }
+        let none = at("binlog.000002:500", GtidSet::None);
+        let purged = facts("x", &["binlog.000003"], GtidSet::None, GtidSet::None);
+        assert!(decide(&purged, &identity("x"), &none, "server").is_err());
+    }
+
+    #[test]
+    fn mariadb_goes_on_by_place_where_the_place_has_our_transactions() {
+        let maria = |text: &str| GtidSet::Mariadb(MariadbGtids::parse(text).unwrap());
+        let known = ServerIdentity { mariadb: true, uuid: None };
+        let position = at("binlog.000002:500", maria("0-1-10"));
+        let mut facts = facts("", &["binlog.000002"], maria("0-1-20"), GtidSet::None);
+        facts.server = known.clone();
+        facts.at_place = Some(maria("0-1-10"));
+        assert_eq!(decide(&facts, &known, &position, "server").unwrap().start, Start::There);
+        facts.at_place = Some(maria("0-1-12"));
+        let from = decide(&facts, &known, &position, "server").unwrap();
+        assert_eq!(from.dump, DumpFrom::MariadbGtids("0-1-10".into()));
+    }
+}

@@ -234,3 +234,50 @@ impl Store {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use linli_binlog::Table;
+    use linli_connectors::blobs::{OpenOptions, open};
+    use linli_connectors::clock::SystemClock;
+
+    use super::super::catalog::Known;
+    use super::super::position::Place;
+    use super::*;
+
+    fn position(pos: u64) -> Position {
+        Position { place: Place::new("binlog.000001", pos), ..Position::default() }
+    }
+
+    fn with(name: &str) -> Arc<Catalog> {
+        let mut catalog = Catalog::default();
+        let table = Table { db: "shop_0".into(), name: name.into(), columns: Vec::new(), primary_key: Vec::new() };
+        catalog.put(Known { table, charset: None, lost: None });
+        Arc::new(catalog)
+    }
+
+    #[tokio::test]
+    async fn position_and_schema_are_one_and_the_second_reader_fences_the_first() {
+        let blobs = open("memory://", OpenOptions::default()).await.unwrap();
+        let store = |nonce: &str| Store::new(blobs.clone(), Arc::new(SystemClock), "a:1", nonce.to_owned());
+        let (identity, none) = (ServerIdentity::default(), Snapshots::default());
+        let mut first = store("first");
+        assert!(first.load().await.unwrap().is_none());
+        for pos in 0..30 {
+            let catalog = with(if pos < 20 { "old" } else { "new" });
+            first.save(&identity, &position(pos), &catalog, &none).await.unwrap();
+        }
+        let mut second = store("second");
+        let loaded = second.load().await.unwrap().unwrap();
+        assert_eq!(loaded.record.position, position(29));
+        assert!(loaded.catalog.get("shop_0", "new").is_some());
+        assert_eq!(loaded.record.history.len(), 2);
+        assert_eq!(loaded.record.history[1].position, position(20));
+        let old = second.catalog(&loaded.record.history[0].schema).await.unwrap();
+        assert!(old.get("shop_0", "old").is_some());
+        second.save(&identity, &position(30), &with("new"), &none).await.unwrap();
+        let error = first.save(&identity, &position(31), &with("new"), &none).await.unwrap_err();
+        assert_eq!(error.kind, ErrorKind::Fenced);
+        assert!(blobs.list("cdc/a_1/records").await.unwrap().len() <= KEPT as usize + 2);
+    }
+}

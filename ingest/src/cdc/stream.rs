@@ -15,7 +15,7 @@ use super::incremental::Incremental;
 use super::position::{Place, Position};
 use super::reader::{Reader, State};
 use super::server::Server;
-use super::store::{Progress, ServerIdentity};
+use super::store::{Progress, ServerIdentity, Store};
 use super::wire::{Wire, WireError};
 
 /// Events that are decoded before other work gets its turn.
@@ -25,6 +25,8 @@ const SILENCE_BEATS: u64 = 5;
 const SILENCE_S: u64 = 20;
 /// How often requests from outside are looked for.
 const ASK_MS: i64 = 2_000;
+/// How often a line tells how it goes.
+const TELL_MS: i64 = 30_000;
 
 /// How a session ended without an error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,6 +51,7 @@ pub(super) struct Stream<'a> {
     incremental: Incremental,
     heard_ms: i64,
     asked_ms: i64,
+    told_ms: i64,
     /// To end here.
     until: Option<Place>,
 }
@@ -85,6 +88,7 @@ impl<'a> Stream<'a> {
             state,
             heard_ms: reader.parts.clock.now_ms(),
             asked_ms: 0,
+            told_ms: reader.parts.clock.now_ms(),
             until,
             reader,
         }
@@ -107,6 +111,7 @@ impl<'a> Stream<'a> {
         let mut tick = clock.sleep(interval);
         loop {
             let more = self.decode()?;
+            self.reread();
             self.hand_over().await?;
             self.snapshot().await?;
             if self.is_at_end() {
@@ -161,8 +166,10 @@ impl<'a> Stream<'a> {
             self.reader.publisher.create_topics(self.follower.catalog(), &self.reader.router).await?;
             self.topics_of = Arc::clone(self.follower.catalog());
         }
+        let prefix = Store::prefix_of(&self.reader.address.name);
         for chunk in read.chunks {
-            self.reader.publisher.append(chunk.records).await?;
+            let records = self.reader.publisher.set_aside(&self.reader.parts.blobs, &prefix, chunk.records).await?;
+            self.reader.publisher.append(records).await?;
             let progress = self.state.snapshots.tables.entry(chunk.table.clone()).or_default();
             progress.rows += chunk.rows;
             progress.after = chunk.after.or(progress.after.take());
@@ -177,6 +184,17 @@ impl<'a> Stream<'a> {
         self.start_save().await
     }
 
+    /// Reads tables anew whose rows are not what they were, though no change told so.
+    fn reread(&mut self) {
+        for table in std::mem::take(&mut self.follower.reread) {
+            if self.reader.options.reread_altered {
+                tracing::info!(table, "a table was altered and is read anew");
+                self.incremental.cancel();
+                self.state.snapshots.tables.insert(table, Progress::default());
+            }
+        }
+    }
+
     /// Takes up what was asked for from outside.
     async fn take_requests(&mut self) -> Result<(), Error> {
         let blobs = &self.reader.parts.blobs;
@@ -184,6 +202,7 @@ impl<'a> Stream<'a> {
             let (db, name) = table.split_once('.').unwrap_or(("", &table));
             if self.reader.router.follows(db, name) {
                 tracing::info!(table, "a snapshot was asked for");
+                self.incremental.cancel();
                 self.state.snapshots.tables.insert(table, Progress::default());
             } else {
                 tracing::error!(table, "a snapshot was asked for of a table that is not followed");
@@ -242,6 +261,8 @@ impl<'a> Stream<'a> {
             self.topics_of = Arc::clone(self.follower.catalog());
         }
         let records = self.follower.batch.take();
+        let prefix = Store::prefix_of(&self.reader.address.name);
+        let records = self.reader.publisher.set_aside(&self.reader.parts.blobs, &prefix, records).await?;
         let mark = Mark {
             position: self.follower.position(),
             catalog: Arc::clone(self.follower.catalog()),
@@ -278,6 +299,14 @@ impl<'a> Stream<'a> {
         }
         self.reader.meters.read(&self.follower.counters, self.follower.end(), self.wire.bytes_read());
         let now_ms = self.reader.parts.clock.now_ms();
+        if now_ms - self.told_ms >= TELL_MS {
+            self.told_ms = now_ms;
+            let figures = self.reader.meters.figures();
+            tracing::info!(
+                server = %self.reader.address.name, place = %self.follower.end(), rows = figures.rows,
+                transactions = figures.transactions, lag_ms = figures.lag_ms, held = figures.held, "progress"
+            );
+        }
         if now_ms - self.asked_ms >= ASK_MS {
             self.asked_ms = now_ms;
             self.take_requests().await?;

@@ -8,10 +8,17 @@ use linli_connectors::log::{Batch, OpenOptions, TopicPartition, open};
 use linli_schemas::partition::partition_of;
 use serde_json::Value;
 
+/// Table and primary key.
+type Key = (String, String);
+/// File, byte, row; a delete stands before the create that it is moved by.
+type Place = (u64, u64, i64, bool);
+
 #[derive(Debug, Default)]
 pub struct Folded {
     /// Rows that are there, by table and primary key.
-    pub rows: BTreeMap<(String, String), Value>,
+    pub rows: BTreeMap<Key, Value>,
+    /// What was last said of each row: in which partition, at which place, and the row where it is there.
+    last: BTreeMap<Key, (usize, Place, Option<Value>)>,
     /// Distinct changes by operation; a moved row is one update.
     pub changes: usize,
     pub repeats: usize,
@@ -43,7 +50,7 @@ pub async fn fold(data_dir: &Path, topics: &[&str], partitions: u32, key: impl F
                 }
                 let Some(value) = record.value else { continue };
                 let value: Value = serde_json::from_slice(value).expect("JSON");
-                folded.record(topic, &value, &key, &mut seen, &mut orders);
+                folded.record(topic, record.source, &value, &key, &mut seen, &mut orders);
             }
         }
     }
@@ -52,6 +59,8 @@ pub async fn fold(data_dir: &Path, topics: &[&str], partitions: u32, key: impl F
             folded.problems.push(format!("total_order of {transaction} has a gap"));
         }
     }
+    let last = std::mem::take(&mut folded.last);
+    folded.rows = last.into_iter().filter_map(|(key, (_, _, row))| Some((key, row?))).collect();
     folded.changes = seen.keys().map(|(identity, _)| identity).collect::<BTreeSet<_>>().len();
     folded
 }
@@ -60,6 +69,7 @@ impl Folded {
     fn record(
         &mut self,
         topic: &str,
+        partition: usize,
         value: &Value,
         key: &impl Fn(&str) -> Vec<&'static str>,
         seen: &mut BTreeMap<(String, String), String>,
@@ -71,9 +81,11 @@ impl Folded {
             let columns = key(topic);
             (table.clone(), columns.iter().map(|column| row[*column].to_string()).collect::<Vec<_>>().join("/"))
         };
+        let file = source["file"].as_str().and_then(|file| file.rsplit('.').next()).and_then(|number| number.parse().ok());
+        let (file, pos) = (file.expect("a file"), source["pos"].as_u64().expect("a byte"));
         if op == "r" {
             self.snapshot_rows += 1;
-            self.rows.insert(row_key(&value["after"]), value["after"].clone());
+            self.say(row_key(&value["after"]), partition, (file, pos, -1, false), Some(value["after"].clone()));
             return;
         }
         let transaction = value["transaction"]["id"].as_str().expect("a transaction").to_owned();
@@ -88,11 +100,20 @@ impl Folded {
         }
         seen.insert((identity, op.clone()), images);
         orders.entry(transaction).or_default().insert(value["transaction"]["total_order"].as_u64().expect("total_order"));
+        let row = source["row"].as_i64().expect("a row");
         if op == "u" || op == "d" {
-            self.rows.remove(&row_key(&value["before"]));
+            self.say(row_key(&value["before"]), partition, (file, pos, row, false), None);
         }
         if op != "d" {
-            self.rows.insert(row_key(&value["after"]), value["after"].clone());
+            self.say(row_key(&value["after"]), partition, (file, pos, row, true), Some(value["after"].clone()));
+        }
+    }
+
+    /// Within a partition the later record holds; between partitions the one of the later place.
+    fn say(&mut self, key: Key, partition: usize, place: Place, row: Option<Value>) {
+        let holds = self.last.get(&key).is_none_or(|(there, old, _)| *there == partition || *old < place);
+        if holds {
+            self.last.insert(key, (partition, place, row));
         }
     }
 }
