@@ -36,9 +36,22 @@ impl Batch {
     }
 
     /// A record whose key and value have been written to the buffer.
-    pub fn push(&mut self, topic: &Arc<str>, partitions: u32, timestamp_ms: i64, key: Range<usize>, value: Range<usize>) {
+    pub fn push(
+        &mut self,
+        topic: &Arc<str>,
+        partitions: u32,
+        timestamp_ms: i64,
+        key: Range<usize>,
+        value: Range<usize>,
+    ) {
         let partition = partition_of(self.buffer.get(key.clone()).unwrap_or_default(), partitions);
-        self.entries.push(Entry { topic: Arc::clone(topic), partition, timestamp_ms, key, value });
+        self.entries.push(Entry {
+            topic: Arc::clone(topic),
+            partition,
+            timestamp_ms,
+            key,
+            value,
+        });
     }
 
     /// Takes all records; the batch is empty after.

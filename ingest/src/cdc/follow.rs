@@ -76,7 +76,11 @@ enum Target {
     Ignored,
     Captured(Box<Captured>),
     /// Its rows cannot be read: they are kept aside.
-    Held { db: String, name: String, why: String },
+    Held {
+        db: String,
+        name: String,
+        why: String,
+    },
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -166,11 +170,22 @@ impl Follower {
         match &self.transaction {
             Some(open) if open.state.records > 0 => Position {
                 place: open.start.clone(),
-                partial: Some(Partial { id: open.id.clone(), records: open.state.records.max(open.state.skip) }),
+                partial: Some(Partial {
+                    id: open.id.clone(),
+                    records: open.state.records.max(open.state.skip),
+                }),
                 gtids,
             },
-            Some(open) => Position { place: open.start.clone(), partial: None, gtids },
-            None => Position { place: self.end.clone(), partial: self.partial.clone(), gtids },
+            Some(open) => Position {
+                place: open.start.clone(),
+                partial: None,
+                gtids,
+            },
+            None => Position {
+                place: self.end.clone(),
+                partial: self.partial.clone(),
+                gtids,
+            },
         }
     }
 
@@ -182,7 +197,11 @@ impl Follower {
         let parsed = parse(&header, body, &self.format).map_err(|error| self.unreadable(&error))?;
         self.counters.events += 1;
         self.handle(&header, event, parsed, start)?;
-        Ok(if self.transaction.is_some() { Step::Within } else { Step::Boundary })
+        Ok(if self.transaction.is_some() {
+            Step::Within
+        } else {
+            Step::Boundary
+        })
     }
 
     /// The place where the event begins; `end` is behind it after.
@@ -226,17 +245,27 @@ impl Follower {
                 }
             }
             Event::Incident { number, message } => {
-                let cause = format!("incident {number} at {}: {message}: changes may be missing behind it", self.end);
+                let cause = format!(
+                    "incident {number} at {}: {message}: changes may be missing behind it",
+                    self.end
+                );
                 return Err(Error::new(ErrorKind::Corrupt, self.object.clone(), cause)
                     .hint("take a new snapshot: `linli ingest cdc position reset`"));
             }
             Event::XaPrepare { one_phase: true } => self.commit(),
             Event::XaPrepare { one_phase: false } => {
-                let place = self.transaction.as_ref().map_or_else(|| self.end.clone(), |open| open.start.clone());
+                let place = self
+                    .transaction
+                    .as_ref()
+                    .map_or_else(|| self.end.clone(), |open| open.start.clone());
                 tracing::warn!(server = %self.object, %place, "an XA transaction was prepared: its rows are published before it is decided");
                 self.commit();
             }
-            Event::PreviousGtids(_) | Event::MariadbGtidList(_) | Event::RowsQuery(_) | Event::Stop | Event::Other { .. } => {}
+            Event::PreviousGtids(_)
+            | Event::MariadbGtidList(_)
+            | Event::RowsQuery(_)
+            | Event::Stop
+            | Event::Other { .. } => {}
         }
         Ok(())
     }
@@ -256,17 +285,27 @@ impl Follower {
     }
 
     fn begin_mysql(&mut self, header: &Header, gtid: Gtid, start: u64, numbered: bool) {
-        let ts_ms = gtid.committed_us.map_or(i64::from(header.timestamp) * 1000, |us| (us / 1000) as i64);
+        let ts_ms = gtid
+            .committed_us
+            .map_or(i64::from(header.timestamp) * 1000, |us| (us / 1000) as i64);
         if !numbered {
             return self.begin(Number::None, None, ts_ms, start, false);
         }
         let text = gtid.to_string();
-        let number = Number::Mysql { uuid: Uuid(gtid.uuid).to_string(), tag: gtid.tag, number: gtid.number };
+        let number = Number::Mysql {
+            uuid: Uuid(gtid.uuid).to_string(),
+            tag: gtid.tag,
+            number: gtid.number,
+        };
         self.begin(number, Some(text), ts_ms, start, false);
     }
 
     fn begin_mariadb(&mut self, header: &Header, gtid: MariadbGtid, start: u64) {
-        let number = Number::Mariadb { domain: gtid.domain, server: gtid.server_id, number: gtid.number };
+        let number = Number::Mariadb {
+            domain: gtid.domain,
+            server: gtid.server_id,
+            number: gtid.number,
+        };
         let ts_ms = i64::from(header.timestamp) * 1000;
         self.begin(number, Some(gtid.to_string()), ts_ms, start, !gtid.is_standalone());
     }
@@ -275,7 +314,11 @@ impl Follower {
         self.commit(); // nothing is open unless its end was of a kind that has no event
         let start = Place::new(self.end.file.clone(), start);
         let id = gtid.clone().unwrap_or_else(|| format!("{}/{start}", self.server));
-        let skip = self.partial.take().filter(|partial| partial.id == id).map_or(0, |partial| partial.records);
+        let skip = self
+            .partial
+            .take()
+            .filter(|partial| partial.id == id)
+            .map_or(0, |partial| partial.records);
         let (mut id_json, mut gtid_json) = (Vec::new(), Vec::new());
         quoted(&id, &mut id_json);
         if let Some(gtid) = gtid {
@@ -297,7 +340,14 @@ impl Follower {
             (Number::Mysql { uuid, tag, number }, GtidSet::Mysql(set)) => set.contains(uuid, tag, *number),
             _ => false,
         };
-        self.transaction = Some(Open { start, id, number, state, begun, repeated });
+        self.transaction = Some(Open {
+            start,
+            id,
+            number,
+            state,
+            begun,
+            repeated,
+        });
     }
 
     /// Ends the open transaction.
@@ -343,7 +393,11 @@ impl Follower {
         }
         let sql = query.text();
         let repeated = self.transaction.as_ref().is_some_and(|open| open.repeated);
-        let effects = if repeated { Vec::new() } else { ddl::apply(&sql, query, &self.catalog, &self.router, self.format.is_mariadb()) };
+        let effects = if repeated {
+            Vec::new()
+        } else {
+            ddl::apply(&sql, query, &self.catalog, &self.router, self.format.is_mariadb())
+        };
         let opens = effects.contains(&Effect::OpensTransaction);
         for effect in effects {
             self.apply(effect)?;
@@ -375,7 +429,9 @@ impl Follower {
         for known in after.tables() {
             let (db, name) = (&known.table.db, &known.table.name);
             let before = self.catalog.get(db, name);
-            if before.is_some_and(|before| !Arc::ptr_eq(before, known) && has_new_values(before, known)) && self.router.follows(db, name) {
+            if before.is_some_and(|before| !Arc::ptr_eq(before, known) && has_new_values(before, known))
+                && self.router.follows(db, name)
+            {
                 self.reread.push(known.table.full_name());
             }
         }
@@ -413,7 +469,10 @@ impl Follower {
              Cure: linli ingest cdc snapshot {db}.{name}"
         );
         if let Some(known) = self.catalog.get(db, name) {
-            let known = Known { lost: Some(why), ..(**known).clone() };
+            let known = Known {
+                lost: Some(why),
+                ..(**known).clone()
+            };
             Arc::make_mut(&mut self.catalog).put(known);
         }
         self.tables.retain(|_, mapped| match &mapped.target {
@@ -423,11 +482,21 @@ impl Follower {
     }
 
     fn table_map(&mut self, map: &TableMap<'_>) {
-        if self.tables.get(&map.table_id).is_some_and(|mapped| mapped.bytes == map.bytes()) {
+        if self
+            .tables
+            .get(&map.table_id)
+            .is_some_and(|mapped| mapped.bytes == map.bytes())
+        {
             return;
         }
         let target = self.resolve(map);
-        self.tables.insert(map.table_id, Mapped { bytes: map.bytes().to_vec(), target });
+        self.tables.insert(
+            map.table_id,
+            Mapped {
+                bytes: map.bytes().to_vec(),
+                target,
+            },
+        );
     }
 
     fn resolve(&mut self, map: &TableMap<'_>) -> Target {
@@ -435,7 +504,11 @@ impl Follower {
         if !self.router.follows(db, name) {
             return Target::Ignored;
         }
-        let held = |why: String| Target::Held { db: db.to_owned(), name: name.to_owned(), why };
+        let held = |why: String| Target::Held {
+            db: db.to_owned(),
+            name: name.to_owned(),
+            why,
+        };
         let layout = match map.layout() {
             Ok(layout) => layout,
             Err(error) => {
@@ -452,12 +525,20 @@ impl Follower {
             (Some(table), Some(known)) if known.table == table => known,
             (Some(table), known) => {
                 // By names alone: the log tells some types less exactly than a definition does.
-                let is_new = |column: &linli_binlog::Column| known.as_ref().is_some_and(|known| known.table.column(&column.name).is_none());
+                let is_new = |column: &linli_binlog::Column| {
+                    known
+                        .as_ref()
+                        .is_some_and(|known| known.table.column(&column.name).is_none())
+                };
                 if table.columns.iter().any(is_new) {
                     self.reread.push(table.full_name());
                 }
                 let charset = known.and_then(|known| known.charset.clone());
-                Arc::make_mut(&mut self.catalog).put(Known { table, charset, lost: None });
+                Arc::make_mut(&mut self.catalog).put(Known {
+                    table,
+                    charset,
+                    lost: None,
+                });
                 self.counters.ddl += 1;
                 match self.catalog.get(db, name) {
                     Some(known) => Arc::clone(known),
@@ -482,7 +563,10 @@ impl Follower {
 
     fn rows(&mut self, event: &[u8], rows: &Rows<'_>, start: u64) -> Result<(), Error> {
         let Some(mapped) = self.tables.get_mut(&rows.table_id) else {
-            let cause = format!("rows at {}:{start} name table id {}, which no table map told", self.end.file, rows.table_id);
+            let cause = format!(
+                "rows at {}:{start} name table id {}, which no table map told",
+                self.end.file, rows.table_id
+            );
             return Err(Error::new(ErrorKind::Retry, self.object.clone(), cause));
         };
         let Some(open) = &mut self.transaction else {
@@ -523,7 +607,13 @@ impl Follower {
             if let Some(mapped) = self.tables.get_mut(&rows.table_id) {
                 mapped.target = Target::Held { db, name, why };
             } else {
-                self.tables.insert(rows.table_id, Mapped { bytes: Vec::new(), target: Target::Held { db, name, why } });
+                self.tables.insert(
+                    rows.table_id,
+                    Mapped {
+                        bytes: Vec::new(),
+                        target: Target::Held { db, name, why },
+                    },
+                );
             }
         }
         Ok(())
@@ -536,7 +626,16 @@ impl Follower {
         };
         let map = self.tables.get(&table_id).map_or(&[][..], |mapped| &mapped.bytes);
         let place = Place::new(self.end.file.clone(), start);
-        let held = quarantine::Held { server: &self.server, db, table: name, why, place: &place, gtid: &open.id, map, event };
+        let held = quarantine::Held {
+            server: &self.server,
+            db,
+            table: name,
+            why,
+            place: &place,
+            gtid: &open.id,
+            map,
+            event,
+        };
         held.write(&mut self.batch, self.options.partitions, self.now_ms);
         self.counters.held += 1;
     }
@@ -548,15 +647,23 @@ impl Follower {
     }
 
     fn unreadable(&self, error: &DecodeError) -> Error {
-        Error::new(ErrorKind::Corrupt, self.object.clone(), format!("behind {}: {error}", self.end))
-            .hint("go on behind it with `linli ingest cdc position set`, or take a new snapshot")
+        Error::new(
+            ErrorKind::Corrupt,
+            self.object.clone(),
+            format!("behind {}: {error}", self.end),
+        )
+        .hint("go on behind it with `linli ingest cdc position set`, or take a new snapshot")
     }
 }
 
 /// Whether rows that were published look different now: they have another column, or one of another type.
 fn has_new_values(before: &Known, after: &Known) -> bool {
     let same = |column: &linli_binlog::Column| {
-        before.table.columns.iter().any(|old| old.name == column.name && old.kind == column.kind)
+        before
+            .table
+            .columns
+            .iter()
+            .any(|old| old.name == column.name && old.kind == column.kind)
     };
     after.lost.is_none() && !after.table.columns.iter().all(same)
 }

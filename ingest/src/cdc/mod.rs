@@ -32,9 +32,9 @@ mod stream;
 mod view;
 mod wire;
 
+pub use linli_binlog::MaskStyle;
 pub use meters::{Meters, Snapshot as Figures};
 pub use options::{CdcOptions, ColumnAction, ColumnSetting, ORDER_TABLES};
-pub use linli_binlog::MaskStyle;
 pub use position::{Place, Position};
 pub use reader::{Begin, Parts, Reader, Until};
 pub use wire::Address;

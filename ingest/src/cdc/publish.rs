@@ -36,13 +36,24 @@ impl Publisher {
             .map(|known| router.topic(&known.table.name))
             .collect();
         names.insert(quarantine::TOPIC.to_owned());
-        let specs: Vec<TopicSpec> =
-            names.into_iter().map(|name| TopicSpec { name, partitions: self.partitions, compacted: false }).collect();
+        let specs: Vec<TopicSpec> = names
+            .into_iter()
+            .map(|name| TopicSpec {
+                name,
+                partitions: self.partitions,
+                compacted: false,
+            })
+            .collect();
         self.log.create_topics(&specs).await
     }
 
     /// Puts records that no log takes for their length into the blob store, each with a record in quarantine that names it.
-    pub async fn set_aside(&self, blobs: &SharedBlobs, prefix: &str, records: Vec<NewRecord>) -> Result<Vec<NewRecord>, Error> {
+    pub async fn set_aside(
+        &self,
+        blobs: &SharedBlobs,
+        prefix: &str,
+        records: Vec<NewRecord>,
+    ) -> Result<Vec<NewRecord>, Error> {
         let length = |record: &NewRecord| record.key.len() + record.value.as_ref().map_or(0, Bytes::len);
         if records.iter().all(|record| length(record) <= RECORD_BYTES_MAX) {
             return Ok(records);
@@ -55,7 +66,11 @@ impl Publisher {
                 continue;
             }
             let value = record.value.clone().unwrap_or_default();
-            let hash: String = Sha256::digest(&value).iter().take(16).map(|byte| format!("{byte:02x}")).collect();
+            let hash: String = Sha256::digest(&value)
+                .iter()
+                .take(16)
+                .map(|byte| format!("{byte:02x}"))
+                .collect();
             let object = format!("{prefix}/large/{hash}");
             tracing::error!(topic = %record.topic, bytes, object, "a record is longer than the log takes: it is kept in the blob store");
             blobs.put(&object, value).await?;
@@ -92,4 +107,3 @@ impl Publisher {
         }
     }
 }
-

@@ -30,11 +30,25 @@ pub async fn read(wire: &mut Wire, server: &Server, router: &Router, object: &st
 }
 
 /// One table anew.
-pub async fn read_table(wire: &mut Wire, server: &Server, router: &Router, db: &str, table: &str) -> WireResult<Option<Known>> {
-    Ok(tables(wire, server, router, Some((db, table))).await?.into_iter().next())
+pub async fn read_table(
+    wire: &mut Wire,
+    server: &Server,
+    router: &Router,
+    db: &str,
+    table: &str,
+) -> WireResult<Option<Known>> {
+    Ok(tables(wire, server, router, Some((db, table)))
+        .await?
+        .into_iter()
+        .next())
 }
 
-async fn tables(wire: &mut Wire, server: &Server, router: &Router, only: Option<(&str, &str)>) -> WireResult<Vec<Known>> {
+async fn tables(
+    wire: &mut Wire,
+    server: &Server,
+    router: &Router,
+    only: Option<(&str, &str)>,
+) -> WireResult<Vec<Known>> {
     let filter = match only {
         Some((db, table)) => format!("table_schema={} AND table_name={}", literal(db), literal(table)),
         None => "table_schema NOT IN ('mysql','sys','information_schema','performance_schema')".to_owned(),
@@ -54,14 +68,28 @@ async fn tables(wire: &mut Wire, server: &Server, router: &Router, only: Option<
     }
     let mut found: BTreeMap<(String, String), Known> = BTreeMap::new();
     for row in wire.query(&columns_sql(&filter)).await? {
-        let [Some(db), Some(table), Some(name), Some(kind), charset, Some(nullable), generated] = row.as_slice() else {
+        let [
+            Some(db),
+            Some(table),
+            Some(name),
+            Some(kind),
+            charset,
+            Some(nullable),
+            generated,
+        ] = row.as_slice()
+        else {
             continue;
         };
         let Some(default) = charsets.get(&(db.clone(), table.clone())) else {
             continue;
         };
         let known = found.entry((db.clone(), table.clone())).or_insert_with(|| Known {
-            table: Table { db: db.clone(), name: table.clone(), columns: Vec::new(), primary_key: Vec::new() },
+            table: Table {
+                db: db.clone(),
+                name: table.clone(),
+                columns: Vec::new(),
+                primary_key: Vec::new(),
+            },
             charset: default.clone(),
             lost: None,
         });
@@ -100,4 +128,3 @@ fn keys_sql(filter: &str) -> String {
          WHERE index_name='PRIMARY' AND {filter} ORDER BY table_schema, table_name, seq_in_index"
     )
 }
-

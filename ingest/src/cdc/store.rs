@@ -98,12 +98,26 @@ pub struct Loaded {
 impl Store {
     /// `server` as the records name it.
     pub fn new(blobs: SharedBlobs, clock: SharedClock, server: &str, nonce: String) -> Store {
-        Store { blobs, clock, prefix: Store::prefix_of(server), nonce, next: 0, stored: None, history: Vec::new() }
+        Store {
+            blobs,
+            clock,
+            prefix: Store::prefix_of(server),
+            nonce,
+            next: 0,
+            stored: None,
+            history: Vec::new(),
+        }
     }
 
     /// Where the objects of a server's reader are.
     pub fn prefix_of(server: &str) -> String {
-        let plain = |c: char| if c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_') { c } else { '_' };
+        let plain = |c: char| {
+            if c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_') {
+                c
+            } else {
+                '_'
+            }
+        };
         format!("cdc/{}", server.chars().map(plain).collect::<String>())
     }
 
@@ -132,7 +146,11 @@ impl Store {
 
     pub async fn catalog(&self, schema: &str) -> Result<Catalog, Error> {
         let key = format!("{}/schemas/{schema}", self.prefix);
-        let bytes = self.blobs.get(&key).await?.ok_or_else(|| self.corrupt(&key, "is missing"))?;
+        let bytes = self
+            .blobs
+            .get(&key)
+            .await?
+            .ok_or_else(|| self.corrupt(&key, "is missing"))?;
         serde_json::from_slice(&bytes).map_err(|error| self.corrupt(&key, &error.to_string()))
     }
 
@@ -169,19 +187,29 @@ impl Store {
 
     /// The next start begins anew, with a snapshot.
     pub async fn reset(&mut self, record: Record) -> Result<(), Error> {
-        let record = Record { nonce: self.nonce.clone(), at_ms: self.clock.now_ms(), reset: true, ..record };
+        let record = Record {
+            nonce: self.nonce.clone(),
+            at_ms: self.clock.now_ms(),
+            reset: true,
+            ..record
+        };
         self.write(&record).await
     }
 
     async fn write(&mut self, record: &Record) -> Result<(), Error> {
-        let bytes = Bytes::from(serde_json::to_vec(record).map_err(|error| self.corrupt("record", &error.to_string()))?);
+        let bytes =
+            Bytes::from(serde_json::to_vec(record).map_err(|error| self.corrupt("record", &error.to_string()))?);
         let key = self.key(self.next);
         if self.put(&key, bytes).await? == PutOutcome::Exists {
             let there = self.blobs.get(&key).await?.unwrap_or_default();
             let ours = serde_json::from_slice::<Record>(&there).is_ok_and(|record| record.nonce == self.nonce);
             if !ours {
-                return Err(Error::new(ErrorKind::Fenced, format!("object {key}"), "another reader of this server took over")
-                    .hint("one reader follows a server: stop the other one, or give the server another name (#NAME)"));
+                return Err(Error::new(
+                    ErrorKind::Fenced,
+                    format!("object {key}"),
+                    "another reader of this server took over",
+                )
+                .hint("one reader follows a server: stop the other one, or give the server another name (#NAME)"));
             }
         }
         if let Some(old) = self.next.checked_sub(KEPT) {
@@ -201,7 +229,10 @@ impl Store {
                 *stored = Arc::clone(catalog);
             }
             if self.history.is_empty() {
-                self.history.push(SchemaFrom { position: position.clone(), schema: schema.clone() });
+                self.history.push(SchemaFrom {
+                    position: position.clone(),
+                    schema: schema.clone(),
+                });
             }
             return Ok(schema);
         }
@@ -210,7 +241,10 @@ impl Store {
         let schema: String = hash.iter().take(16).map(|byte| format!("{byte:02x}")).collect();
         let key = format!("{}/schemas/{schema}", self.prefix);
         self.put(&key, Bytes::from(bytes)).await?;
-        self.history.push(SchemaFrom { position: position.clone(), schema: schema.clone() });
+        self.history.push(SchemaFrom {
+            position: position.clone(),
+            schema: schema.clone(),
+        });
         if self.history.len() > HISTORY_MAX {
             self.history.remove(0);
         }
@@ -226,7 +260,9 @@ impl Store {
             match self.blobs.put_if_absent(key, bytes.clone()).await {
                 Err(error) if error.is_retry() && tries < TRIES => {
                     tracing::warn!(key, %error, "a record of the reader could not be written: trying again");
-                    self.clock.sleep(std::time::Duration::from_millis(100 << tries.min(6))).await;
+                    self.clock
+                        .sleep(std::time::Duration::from_millis(100 << tries.min(6)))
+                        .await;
                     tries += 1;
                 }
                 outcome => return outcome,
@@ -246,13 +282,25 @@ mod tests {
     use super::*;
 
     fn position(pos: u64) -> Position {
-        Position { place: Place::new("binlog.000001", pos), ..Position::default() }
+        Position {
+            place: Place::new("binlog.000001", pos),
+            ..Position::default()
+        }
     }
 
     fn with(name: &str) -> Arc<Catalog> {
         let mut catalog = Catalog::default();
-        let table = Table { db: "shop_0".into(), name: name.into(), columns: Vec::new(), primary_key: Vec::new() };
-        catalog.put(Known { table, charset: None, lost: None });
+        let table = Table {
+            db: "shop_0".into(),
+            name: name.into(),
+            columns: Vec::new(),
+            primary_key: Vec::new(),
+        };
+        catalog.put(Known {
+            table,
+            charset: None,
+            lost: None,
+        });
         Arc::new(catalog)
     }
 
@@ -275,8 +323,14 @@ mod tests {
         assert_eq!(loaded.record.history[1].position, position(20));
         let old = second.catalog(&loaded.record.history[0].schema).await.unwrap();
         assert!(old.get("shop_0", "old").is_some());
-        second.save(&identity, &position(30), &with("new"), &none).await.unwrap();
-        let error = first.save(&identity, &position(31), &with("new"), &none).await.unwrap_err();
+        second
+            .save(&identity, &position(30), &with("new"), &none)
+            .await
+            .unwrap();
+        let error = first
+            .save(&identity, &position(31), &with("new"), &none)
+            .await
+            .unwrap_err();
         assert_eq!(error.kind, ErrorKind::Fenced);
         assert!(blobs.list("cdc/a_1/records").await.unwrap().len() <= KEPT as usize + 2);
     }

@@ -64,7 +64,13 @@ struct Mark {
 }
 
 impl<'a> Stream<'a> {
-    pub fn new(reader: &'a Reader, server: Server, wire: Wire, state: &'a mut State, until: Option<Place>) -> Stream<'a> {
+    pub fn new(
+        reader: &'a Reader,
+        server: Server,
+        wire: Wire,
+        state: &'a mut State,
+        until: Option<Place>,
+    ) -> Stream<'a> {
         let follower = Follower::new(
             FollowFrom {
                 object: reader.address.object(),
@@ -131,7 +137,7 @@ impl<'a> Stream<'a> {
                     self.on_tick().await?;
                 }
                 step = self.incremental.step() => step?,
-                filled = self.wire.fill(), if !is_full && !more => {
+                filled = self.wire.fill(), if !is_full && !more && !self.incremental.holds(&self.follower) => {
                     filled.map_err(|error| error.at(self.reader.address.object()))?;
                     self.heard_ms = clock.now_ms();
                 }
@@ -145,7 +151,7 @@ impl<'a> Stream<'a> {
         if self.incremental.is_idle() && !self.state.snapshots.are_done() {
             self.incremental.begin(self.state);
         }
-        if !self.incremental.holds(&self.follower) || self.appending.is_some() || !self.follower.batch.is_empty() {
+        if !self.incremental.is_due(&self.follower) || self.appending.is_some() || !self.follower.batch.is_empty() {
             return Ok(());
         }
         let Some(read) = self.incremental.take() else {
@@ -156,19 +162,34 @@ impl<'a> Stream<'a> {
             return Ok(());
         }
         let Some(known) = read.known.filter(|known| known.lost.is_none()) else {
-            tracing::error!(table = read.table, "the snapshot of a table ends: it is gone, or its definition is not understood");
+            tracing::error!(
+                table = read.table,
+                "the snapshot of a table ends: it is gone, or its definition is not understood"
+            );
             self.state.snapshots.tables.remove(&read.table);
             return self.start_save().await;
         };
         let (db, name) = (known.table.db.clone(), known.table.name.clone());
-        if self.follower.catalog().get(&db, &name).is_none_or(|there| **there != known) {
+        if self
+            .follower
+            .catalog()
+            .get(&db, &name)
+            .is_none_or(|there| **there != known)
+        {
             self.follower.redefine(|catalog| catalog.put(known));
-            self.reader.publisher.create_topics(self.follower.catalog(), &self.reader.router).await?;
+            self.reader
+                .publisher
+                .create_topics(self.follower.catalog(), &self.reader.router)
+                .await?;
             self.topics_of = Arc::clone(self.follower.catalog());
         }
         let prefix = Store::prefix_of(&self.reader.address.name);
         for chunk in read.chunks {
-            let records = self.reader.publisher.set_aside(&self.reader.parts.blobs, &prefix, chunk.records).await?;
+            let records = self
+                .reader
+                .publisher
+                .set_aside(&self.reader.parts.blobs, &prefix, chunk.records)
+                .await?;
             self.reader.publisher.append(records).await?;
             let progress = self.state.snapshots.tables.entry(chunk.table.clone()).or_default();
             progress.rows += chunk.rows;
@@ -176,7 +197,11 @@ impl<'a> Stream<'a> {
             progress.done = chunk.done;
             self.reader.meters.snapshot_rows(chunk.rows);
             if chunk.done {
-                tracing::info!(table = chunk.table, rows = progress.rows, "the snapshot of a table is done");
+                tracing::info!(
+                    table = chunk.table,
+                    rows = progress.rows,
+                    "the snapshot of a table is done"
+                );
             }
         }
         self.state.catalog = Arc::clone(self.follower.catalog());
@@ -257,12 +282,19 @@ impl<'a> Stream<'a> {
             return Ok(());
         }
         if !Arc::ptr_eq(&self.topics_of, self.follower.catalog()) {
-            self.reader.publisher.create_topics(self.follower.catalog(), &self.reader.router).await?;
+            self.reader
+                .publisher
+                .create_topics(self.follower.catalog(), &self.reader.router)
+                .await?;
             self.topics_of = Arc::clone(self.follower.catalog());
         }
         let records = self.follower.batch.take();
         let prefix = Store::prefix_of(&self.reader.address.name);
-        let records = self.reader.publisher.set_aside(&self.reader.parts.blobs, &prefix, records).await?;
+        let records = self
+            .reader
+            .publisher
+            .set_aside(&self.reader.parts.blobs, &prefix, records)
+            .await?;
         let mark = Mark {
             position: self.follower.position(),
             catalog: Arc::clone(self.follower.catalog()),
@@ -297,7 +329,9 @@ impl<'a> Stream<'a> {
         if silent_ms > i64::try_from(allowed * 1000).unwrap_or(i64::MAX) && !self.is_full() {
             return Err(WireError::Silent(allowed).at(self.reader.address.object()));
         }
-        self.reader.meters.read(&self.follower.counters, self.follower.end(), self.wire.bytes_read());
+        self.reader
+            .meters
+            .read(&self.follower.counters, self.follower.end(), self.wire.bytes_read());
         let now_ms = self.reader.parts.clock.now_ms();
         if now_ms - self.told_ms >= TELL_MS {
             self.told_ms = now_ms;
@@ -323,7 +357,11 @@ impl<'a> Stream<'a> {
         let state = self.state.clone();
         self.saved = state.position.clone();
         self.saving = Some(tokio::spawn(async move {
-            store.lock().await.save(&identity, &state.position, &state.catalog, &state.snapshots).await
+            store
+                .lock()
+                .await
+                .save(&identity, &state.position, &state.catalog, &state.snapshots)
+                .await
         }));
         Ok(())
     }
@@ -363,6 +401,10 @@ async fn outcome_of_save(saving: &mut Option<JoinHandle<Result<(), Error>>>) -> 
 
 pub(super) fn joined<T>(outcome: Result<Result<T, Error>, tokio::task::JoinError>) -> Result<T, Error> {
     outcome.unwrap_or_else(|error| {
-        Err(Error::new(ErrorKind::Corrupt, "change capture", format!("a task ended by a defect: {error}")))
+        Err(Error::new(
+            ErrorKind::Corrupt,
+            "change capture",
+            format!("a task ended by a defect: {error}"),
+        ))
     })
 }

@@ -38,11 +38,24 @@ pub(super) fn table(reading: &Reading<'_>, db: String, name: String, mut rest: &
     let charset = table_charset
         .or_else(|| reading.catalog.charset(&db).map(str::to_owned))
         .or_else(|| reading.server_charset.clone());
-    let defined = if selects { Err("it is made by a SELECT".to_owned()) } else { columns(reading, body.unwrap_or_default(), charset.as_deref()) };
+    let defined = if selects {
+        Err("it is made by a SELECT".to_owned())
+    } else {
+        columns(reading, body.unwrap_or_default(), charset.as_deref())
+    };
     let mut effects = match defined {
         Ok((columns, primary_key)) => {
-            let table = Table { db, name, columns, primary_key };
-            reading.put(Known { table, charset, lost: None })
+            let table = Table {
+                db,
+                name,
+                columns,
+                primary_key,
+            };
+            reading.put(Known {
+                table,
+                charset,
+                lost: None,
+            })
         }
         Err(why) => lost(reading, db, name, charset, why),
     };
@@ -65,14 +78,29 @@ fn created_like(reading: &Reading<'_>, db: String, name: String, like: Option<Ta
             (known.table.db, known.table.name) = (db, name);
             reading.put(known)
         }
-        None => lost(reading, db, name, None, "the table it was made like is not known".to_owned()),
+        None => lost(
+            reading,
+            db,
+            name,
+            None,
+            "the table it was made like is not known".to_owned(),
+        ),
     }
 }
 
 /// A table that is there, but of which nothing is known.
 fn lost(reading: &Reading<'_>, db: String, name: String, charset: Option<String>, why: String) -> Vec<Effect> {
-    let table = Table { db: db.clone(), name: name.clone(), columns: Vec::new(), primary_key: Vec::new() };
-    let mut effects = reading.put(Known { table, charset, lost: Some(why.clone()) });
+    let table = Table {
+        db: db.clone(),
+        name: name.clone(),
+        columns: Vec::new(),
+        primary_key: Vec::new(),
+    };
+    let mut effects = reading.put(Known {
+        table,
+        charset,
+        lost: Some(why.clone()),
+    });
     if reading.router.follows(&db, &name) {
         effects.push(Effect::Lost { db, table: name, why });
     }
@@ -94,7 +122,9 @@ fn columns(reading: &Reading<'_>, body: &[Token], charset: Option<&str>) -> Resu
         }
     }
     let index = |name: &String| columns.iter().position(|column| column.name.eq_ignore_ascii_case(name));
-    let key = key.iter().map(|name| index(name).ok_or_else(|| format!("its primary key names {name:?}, which it lacks")));
+    let key = key
+        .iter()
+        .map(|name| index(name).ok_or_else(|| format!("its primary key names {name:?}, which it lacks")));
     let key: Vec<usize> = key.collect::<Result<_, _>>()?;
     for index in &key {
         if let Some(column) = columns.get_mut(*index) {
@@ -106,7 +136,10 @@ fn columns(reading: &Reading<'_>, body: &[Token], charset: Option<&str>) -> Resu
 
 /// A part of a table's body.
 pub(super) enum Definition {
-    Column { column: Column, primary: bool },
+    Column {
+        column: Column,
+        primary: bool,
+    },
     PrimaryKey(Vec<String>),
     /// An index, a constraint, a check, a period.
     Other,
@@ -121,7 +154,11 @@ pub(super) fn definition(reading: &Reading<'_>, part: &[Token], charset: Option<
         let word = word.to_ascii_lowercase();
         if word == "constraint" {
             rest = rest.get(1..).unwrap_or_default();
-            let named = rest.first().is_some_and(|token| !["primary", "unique", "foreign", "check"].iter().any(|word| token.is(word)));
+            let named = rest.first().is_some_and(|token| {
+                !["primary", "unique", "foreign", "check"]
+                    .iter()
+                    .any(|word| token.is(word))
+            });
             if named {
                 rest = rest.get(1..).unwrap_or_default();
             }
@@ -144,7 +181,12 @@ pub(super) fn definition(reading: &Reading<'_>, part: &[Token], charset: Option<
 }
 
 /// A column behind its name.
-pub(super) fn column(reading: &Reading<'_>, name: String, mut rest: &[Token], charset: Option<&str>) -> Result<Definition, String> {
+pub(super) fn column(
+    reading: &Reading<'_>,
+    name: String,
+    mut rest: &[Token],
+    charset: Option<&str>,
+) -> Result<Definition, String> {
     let shown = rest.first().map_or_else(String::new, |token| format!("{token:?}"));
     let Some(TypeText { kind, not_null }) = column_type(&mut rest, charset, reading.mariadb) else {
         return Err(format!("the type of column {name:?} is not understood ({shown})"));
@@ -169,7 +211,15 @@ pub(super) fn column(reading: &Reading<'_>, name: String, mut rest: &[Token], ch
             attributes = attributes.get(1..).unwrap_or_default();
         }
     }
-    Ok(Definition::Column { column: Column { name, kind, nullable, generated }, primary })
+    Ok(Definition::Column {
+        column: Column {
+            name,
+            kind,
+            nullable,
+            generated,
+        },
+        primary,
+    })
 }
 
 /// Names of columns in parentheses, without lengths and orders.
@@ -178,7 +228,10 @@ pub(super) fn key_columns(mut rest: &[Token]) -> Vec<String> {
         rest = rest.get(1..).unwrap_or_default(); // USING BTREE, a name
     }
     let inside = group(&mut rest).unwrap_or_default();
-    parts(inside).into_iter().filter_map(|part| part.first()?.name().map(str::to_owned)).collect()
+    parts(inside)
+        .into_iter()
+        .filter_map(|part| part.first()?.name().map(str::to_owned))
+        .collect()
 }
 
 /// Whether a column's place is told: FIRST, or behind another.
@@ -194,4 +247,3 @@ pub(super) enum Place {
     First,
     After(String),
 }
-
