@@ -29,16 +29,48 @@ const ESCAPES: [u8; 256] = {
     table
 };
 
-/// Whether one of eight bytes needs an escape.
+const ONES: u64 = 0x0101_0101_0101_0101;
+const HIGH: u64 = 0x8080_8080_8080_8080;
+
+/// Not zero where one of eight bytes needs an escape.
 #[inline]
-fn any_escape(word: u64) -> bool {
-    const ONES: u64 = 0x0101_0101_0101_0101;
-    const HIGH: u64 = 0x8080_8080_8080_8080;
+fn escapes(word: u64) -> u64 {
     let control = word.wrapping_sub(ONES * 0x20) & !word;
     let quote = word ^ (ONES * QUOTE as u64);
     let backslash = word ^ (ONES * b'\\' as u64);
     let zero = |v: u64| v.wrapping_sub(ONES) & !v;
-    (control | zero(quote) | zero(backslash)) & HIGH != 0
+    (control | zero(quote) | zero(backslash)) & HIGH
+}
+
+/// Up to seven bytes as a word, each at least once.
+#[inline]
+fn short_word(bytes: &[u8]) -> u64 {
+    let fill = u64::from(b' ') * ONES;
+    if let (Some(head), Some(tail)) = (bytes.first_chunk::<4>(), bytes.last_chunk::<4>()) {
+        return u64::from(u32::from_le_bytes(*head)) | u64::from(u32::from_le_bytes(*tail)) << 32;
+    }
+    match *bytes {
+        [] => fill,
+        [a] => u64::from(a) | fill & !0xff,
+        [a, b, ..] => {
+            let last = bytes.last().copied().unwrap_or(a);
+            u64::from(a) | u64::from(b) << 8 | u64::from(last) << 16 | fill & !0xff_ffff
+        }
+    }
+}
+
+/// Whether a byte needs an escape, and whether one is beyond ASCII.
+#[inline]
+fn survey(bytes: &[u8]) -> (bool, bool) {
+    let (words, rest) = bytes.as_chunks::<8>();
+    let (mut found, mut all) = (0, 0);
+    for word in words {
+        let word = u64::from_le_bytes(*word);
+        found |= escapes(word);
+        all |= word;
+    }
+    let word = short_word(rest);
+    (found | escapes(word) != 0, (all | word) & HIGH != 0)
 }
 
 /// Length of the part in front that needs no escape.
@@ -46,7 +78,7 @@ fn any_escape(word: u64) -> bool {
 fn plain_len(bytes: &[u8]) -> usize {
     let mut len = 0;
     while let Some(chunk) = bytes.get(len..).and_then(|rest| rest.first_chunk::<8>()) {
-        if any_escape(u64::from_le_bytes(*chunk)) {
+        if escapes(u64::from_le_bytes(*chunk)) != 0 {
             break;
         }
         len += 8;
@@ -58,8 +90,31 @@ fn plain_len(bytes: &[u8]) -> usize {
         .unwrap_or(rest.len())
 }
 
-/// Appends the inside of a JSON string.
+/// Where the inside of a string goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Level {
+    /// Into a JSON string.
+    String,
+    /// Into a JSON string that itself stands in a JSON string.
+    Nested,
+}
+
+/// Appends the inside of a string when the bytes are UTF-8; else appends nothing and gives false.
 #[inline]
+pub(crate) fn escape_utf8(bytes: &[u8], level: Level, out: &mut Vec<u8>) -> bool {
+    let (escapes, beyond_ascii) = survey(bytes);
+    if beyond_ascii && std::str::from_utf8(bytes).is_err() {
+        return false;
+    }
+    match level {
+        _ if !escapes => out.extend_from_slice(bytes),
+        Level::String => escape(bytes, out),
+        Level::Nested => escape_nested(bytes, out),
+    }
+    true
+}
+
+/// Appends the inside of a JSON string.
 pub(crate) fn escape(mut bytes: &[u8], out: &mut Vec<u8>) {
     loop {
         let (plain, rest) = bytes.split_at(plain_len(bytes));
@@ -78,7 +133,7 @@ fn escape_byte(byte: u8, out: &mut Vec<u8>) {
 }
 
 /// Appends the inside of a JSON string that itself stands in a JSON string.
-pub(crate) fn escape_nested(mut bytes: &[u8], out: &mut Vec<u8>) {
+fn escape_nested(mut bytes: &[u8], out: &mut Vec<u8>) {
     loop {
         let (plain, rest) = bytes.split_at(plain_len(bytes));
         out.extend_from_slice(plain);
@@ -110,7 +165,24 @@ pub(crate) fn write_text(text: &[u8], form: Form, out: &mut Vec<u8>) {
     }
 }
 
-/// Appends a text that is known to need no escape.
+/// Appends a text when the bytes are UTF-8; else appends nothing and gives false.
+#[inline]
+pub(crate) fn write_utf8(bytes: &[u8], form: Form, out: &mut Vec<u8>) -> bool {
+    if form == Form::Plain {
+        let valid = std::str::from_utf8(bytes).is_ok();
+        out.extend_from_slice(if valid { bytes } else { &[] });
+        return valid;
+    }
+    out.push(QUOTE);
+    if escape_utf8(bytes, Level::String, out) {
+        out.push(QUOTE);
+        return true;
+    }
+    out.pop();
+    false
+}
+
+/// Appends a quote where the form has them.
 #[inline]
 pub(crate) fn quote(form: Form, out: &mut Vec<u8>) {
     if form == Form::Json {

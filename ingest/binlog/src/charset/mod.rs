@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::decoder::WarningKind;
 use crate::error::TypeError;
-use crate::escape::{Form, write_text};
+use crate::escape::{Form, write_text, write_utf8};
 use crate::value::Outcome;
 
 /// A character set of the server.
@@ -193,8 +193,7 @@ impl Charset {
     /// Appends the text of these bytes.
     #[inline]
     pub(crate) fn write(self, bytes: &[u8], form: Form, out: &mut Vec<u8>) -> Outcome {
-        if self.is_utf8() && std::str::from_utf8(bytes).is_ok() {
-            write_text(bytes, form, out);
+        if self.is_utf8() && write_utf8(bytes, form, out) {
             return Outcome::Written;
         }
         let (text, valid) = self.convert(bytes);

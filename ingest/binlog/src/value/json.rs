@@ -3,7 +3,7 @@
 use crate::bytes::Bytes;
 use crate::decoder::WarningKind;
 use crate::error::{DecodeError, Result};
-use crate::escape::{Form, escape, escape_nested, write_base64};
+use crate::escape::{Form, Level, escape_utf8, write_base64};
 use crate::table_map::column_type as t;
 use crate::value::number::{write_int, write_json_double};
 use crate::value::{Outcome, decimal, temporal};
@@ -219,18 +219,10 @@ impl Writer<'_> {
     fn string(&mut self, text: &[u8]) -> Result<()> {
         self.spend(text.len())?;
         self.quote();
-        let lossy;
-        let valid = if std::str::from_utf8(text).is_ok() {
-            text
-        } else {
+        let level = if self.nested { Level::Nested } else { Level::String };
+        if !escape_utf8(text, level, self.out) {
             self.invalid_text = true;
-            lossy = String::from_utf8_lossy(text);
-            lossy.as_bytes()
-        };
-        if self.nested {
-            escape_nested(valid, self.out);
-        } else {
-            escape(valid, self.out);
+            escape_utf8(String::from_utf8_lossy(text).as_bytes(), level, self.out);
         }
         self.quote();
         Ok(())

@@ -41,6 +41,10 @@ pub(crate) fn write_json_double(value: f64, out: &mut Vec<u8>) -> Outcome {
     }
     let mut buffer = ryu::Buffer::new();
     let text = buffer.format_finite(value);
+    if value.abs() < 1e15 && !text.contains('e') {
+        out.extend_from_slice(text.as_bytes()); // the same in this range
+        return Outcome::Written;
+    }
     let mut room = [0; 24];
     let (len, point) = digits_and_point(text, &mut room);
     if text.starts_with('-') {
