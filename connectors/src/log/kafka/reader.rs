@@ -21,8 +21,8 @@ const SETTINGS: &[(&str, &str)] = &[
     // An offset that is gone is an error, never silently another one.
     ("auto.offset.reset", "error"),
     // What a reader holds of records not yet polled.
-    ("queued.min.messages", "50000"),
-    ("queued.max.messages.kbytes", "8192"),
+    ("queued.min.messages", "20000"),
+    ("queued.max.messages.kbytes", "4096"),
     ("fetch.queue.backoff.ms", "5"),
     ("fetch.max.bytes", client::MESSAGE_BYTES_MAX),
     ("message.max.bytes", client::MESSAGE_BYTES_MAX),
