@@ -4,15 +4,14 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use linli_binlog::{
-    Checksum, DecodeError, Event, FormatDescription, Gtid, Header, MariadbGtid, Query, Rows, TableMap, Uuid, frame,
+    Checksum, DecodeError, Event, FormatDescription, Gtid, Header, MariadbGtid, Query, Rows, Uuid, frame,
     parse, verify,
 };
 use linli_connectors::{Error, ErrorKind};
 
-use super::adopt;
 use super::batch::Batch;
 use super::captured::{Captured, TransactionState, Writing};
-use super::catalog::{Catalog, Known};
+use super::catalog::Catalog;
 use super::ddl::{self, Effect};
 use super::envelope::{escape, quoted};
 use super::gtid::GtidSet;
@@ -23,22 +22,22 @@ use super::route::Router;
 
 /// Follows the events of one server.
 pub struct Follower {
-    object: String,
-    server: String,
-    router: Arc<Router>,
+    pub(super) object: String,
+    pub(super) server: String,
+    pub(super) router: Arc<Router>,
     options: Arc<CdcOptions>,
-    catalog: Arc<Catalog>,
+    pub(super) catalog: Arc<Catalog>,
     format: FormatDescription,
     /// `,"file":"…"`
     file_json: Vec<u8>,
     /// Up to where the binlog has been read.
-    end: Place,
+    pub(super) end: Place,
     /// What lies before the open transaction, or before `end`.
     gtids: GtidSet,
     transaction: Option<Open>,
     transactions: u64,
     partial: Option<Partial>,
-    tables: HashMap<u64, Mapped>,
+    pub(super) tables: HashMap<u64, Mapped>,
     pub batch: Batch,
     /// Tables whose rows changed without a change of a row: a column was added, or is of another type.
     pub reread: Vec<String>,
@@ -67,12 +66,12 @@ enum Number {
 }
 
 /// What a table id stands for.
-struct Mapped {
-    bytes: Vec<u8>,
-    target: Target,
+pub(super) struct Mapped {
+    pub(super) bytes: Vec<u8>,
+    pub(super) target: Target,
 }
 
-enum Target {
+pub(super) enum Target {
     Ignored,
     Captured(Box<Captured>),
     /// Its rows cannot be read: they are kept aside.
@@ -425,17 +424,6 @@ impl Follower {
         Ok(())
     }
 
-    fn note_altered(&mut self, after: &Catalog) {
-        for known in after.tables() {
-            let (db, name) = (&known.table.db, &known.table.name);
-            let before = self.catalog.get(db, name);
-            if before.is_some_and(|before| !Arc::ptr_eq(before, known) && has_new_values(before, known))
-                && self.router.follows(db, name)
-            {
-                self.reread.push(known.table.full_name());
-            }
-        }
-    }
 
     /// A table is emptied: each partition is told, for any may hold rows of it.
     fn truncate(&mut self, db: &str, name: &str) {
@@ -461,105 +449,6 @@ impl Follower {
         self.counters.records += 1;
     }
 
-    /// From here on the rows of the table cannot be read.
-    fn lose(&mut self, db: &str, name: &str, why: String) {
-        tracing::error!(
-            server = %self.object, table = %format!("{db}.{name}"), place = %self.end, reason = %why,
-            "a table cannot be followed and is in quarantine; its changes are kept in topic cdc.quarantine. \
-             Cure: linli ingest cdc snapshot {db}.{name}"
-        );
-        if let Some(known) = self.catalog.get(db, name) {
-            let known = Known {
-                lost: Some(why),
-                ..(**known).clone()
-            };
-            Arc::make_mut(&mut self.catalog).put(known);
-        }
-        self.tables.retain(|_, mapped| match &mapped.target {
-            Target::Captured(captured) => captured.known.table.db != db || captured.known.table.name != name,
-            Target::Ignored | Target::Held { .. } => true,
-        });
-    }
-
-    fn table_map(&mut self, map: &TableMap<'_>) {
-        if self
-            .tables
-            .get(&map.table_id)
-            .is_some_and(|mapped| mapped.bytes == map.bytes())
-        {
-            return;
-        }
-        let target = self.resolve(map);
-        self.tables.insert(
-            map.table_id,
-            Mapped {
-                bytes: map.bytes().to_vec(),
-                target,
-            },
-        );
-    }
-
-    fn resolve(&mut self, map: &TableMap<'_>) -> Target {
-        let (db, name) = (map.db, map.name);
-        if !self.router.follows(db, name) {
-            return Target::Ignored;
-        }
-        let held = |why: String| Target::Held {
-            db: db.to_owned(),
-            name: name.to_owned(),
-            why,
-        };
-        let layout = match map.layout() {
-            Ok(layout) => layout,
-            Err(error) => {
-                self.lose(db, name, error.to_string());
-                return held(error.to_string());
-            }
-        };
-        let known = self.catalog.get(db, name).cloned();
-        if let Some(why) = known.as_ref().and_then(|known| known.lost.clone()) {
-            return held(why);
-        }
-        let told = adopt::table_of(&layout, known.as_deref());
-        let known = match (told, known) {
-            (Some(table), Some(known)) if known.table == table => known,
-            (Some(table), known) => {
-                // By names alone: the log tells some types less exactly than a definition does.
-                let is_new = |column: &linli_binlog::Column| {
-                    known
-                        .as_ref()
-                        .is_some_and(|known| known.table.column(&column.name).is_none())
-                };
-                if table.columns.iter().any(is_new) {
-                    self.reread.push(table.full_name());
-                }
-                let charset = known.and_then(|known| known.charset.clone());
-                Arc::make_mut(&mut self.catalog).put(Known {
-                    table,
-                    charset,
-                    lost: None,
-                });
-                self.counters.ddl += 1;
-                match self.catalog.get(db, name) {
-                    Some(known) => Arc::clone(known),
-                    None => return Target::Ignored,
-                }
-            }
-            (None, Some(known)) => known,
-            (None, None) => {
-                let why = "its definition is not known".to_owned();
-                self.lose(db, name, why.clone());
-                return held(why);
-            }
-        };
-        match Captured::new(&self.server, known, &layout, &self.router) {
-            Ok(captured) => Target::Captured(Box::new(captured)),
-            Err(mismatch) => {
-                self.lose(db, name, mismatch.to_string());
-                held(mismatch.to_string())
-            }
-        }
-    }
 
     fn rows(&mut self, event: &[u8], rows: &Rows<'_>, start: u64) -> Result<(), Error> {
         let Some(mapped) = self.tables.get_mut(&rows.table_id) else {
@@ -654,16 +543,4 @@ impl Follower {
         )
         .hint("go on behind it with `linli ingest cdc position set`, or take a new snapshot")
     }
-}
-
-/// Whether rows that were published look different now: they have another column, or one of another type.
-fn has_new_values(before: &Known, after: &Known) -> bool {
-    let same = |column: &linli_binlog::Column| {
-        before
-            .table
-            .columns
-            .iter()
-            .any(|old| old.name == column.name && old.kind == column.kind)
-    };
-    after.lost.is_none() && !after.table.columns.iter().all(same)
 }

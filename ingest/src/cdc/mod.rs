@@ -21,6 +21,7 @@ mod position;
 mod publish;
 mod quarantine;
 mod reader;
+mod resolve;
 mod resume;
 mod route;
 mod scan;

@@ -101,6 +101,8 @@ impl<'a> Stream<'a> {
     }
 
     pub async fn run(mut self, shutdown: &CancellationToken) -> Result<Ended, Error> {
+        self.asked_ms = self.reader.parts.clock.now_ms();
+        self.take_requests().await?;
         let outcome = self.follow(shutdown).await;
         // What is under way is waited for, so that nothing of it comes behind what a next session publishes.
         let settled = self.settle().await;
