@@ -19,7 +19,7 @@ build: web ## Build the program with the page in it
 	$(CARGO) build --locked --workspace --bin linli
 
 release: web ## Build the program optimised
-	$(CARGO) build --locked --release -p linli
+	$(CARGO) build --locked --release --workspace --bin linli
 
 web: dashboards/web/dist/index.html ## Build the page
 
