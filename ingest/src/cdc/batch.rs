@@ -56,7 +56,7 @@ impl Batch {
 
     /// Takes all records; the batch is empty after.
     pub fn take(&mut self) -> Vec<NewRecord> {
-        let room = self.buffer.len().min(1 << 20);
+        let room = self.buffer.len().min(8 << 20);
         let bytes = Bytes::from(std::mem::replace(&mut self.buffer, Vec::with_capacity(room)));
         self.entries
             .drain(..)

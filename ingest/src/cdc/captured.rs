@@ -81,10 +81,6 @@ impl Captured {
         })
     }
 
-    pub fn topic(&self) -> &Arc<str> {
-        &self.route.topic
-    }
-
     /// All rows of an event. After an error the batch is as it was before the row that failed.
     pub fn write(&mut self, rows: &Rows<'_>, writing: &mut Writing<'_>) -> Result<(), DecodeError> {
         let Captured {

@@ -62,6 +62,7 @@ impl Catalog {
         self.databases.values().flat_map(|database| database.tables.values())
     }
 
+    #[cfg(test)]
     pub fn is_empty(&self) -> bool {
         self.tables().next().is_none()
     }

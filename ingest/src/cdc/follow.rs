@@ -36,6 +36,8 @@ pub struct Follower {
     gtids: GtidSet,
     transaction: Option<Open>,
     transactions: u64,
+    /// The server of the last GTID, and its text.
+    uuid: ([u8; 16], String),
     partial: Option<Partial>,
     pub(super) tables: HashMap<u64, Mapped>,
     pub batch: Batch,
@@ -129,6 +131,7 @@ impl Follower {
             gtids: from.position.gtids,
             transaction: None,
             transactions: 0,
+            uuid: ([0; 16], Uuid([0; 16]).to_string()),
             partial: from.position.partial,
             tables: HashMap::new(),
             batch: Batch::default(),
@@ -153,10 +156,6 @@ impl Follower {
     /// Up to where the binlog has been read.
     pub fn end(&self) -> &Place {
         &self.end
-    }
-
-    pub fn gtids(&self) -> &GtidSet {
-        &self.gtids
     }
 
     pub fn in_transaction(&self) -> bool {
@@ -290,12 +289,19 @@ impl Follower {
         if !numbered {
             return self.begin(Number::None, None, ts_ms, start, false);
         }
-        let text = gtid.to_string();
-        let number = Number::Mysql {
-            uuid: Uuid(gtid.uuid).to_string(),
-            tag: gtid.tag,
-            number: gtid.number,
-        };
+        if self.uuid.0 != gtid.uuid {
+            self.uuid = (gtid.uuid, Uuid(gtid.uuid).to_string()); // nearly always that of the one before
+        }
+        let uuid = self.uuid.1.clone();
+        let mut text = String::with_capacity(uuid.len() + gtid.tag.len() + 22);
+        text.push_str(&uuid);
+        if !gtid.tag.is_empty() {
+            text.push(':');
+            text.push_str(&gtid.tag);
+        }
+        text.push(':');
+        text.push_str(itoa::Buffer::new().format(gtid.number));
+        let number = Number::Mysql { uuid, tag: gtid.tag, number: gtid.number };
         self.begin(number, Some(text), ts_ms, start, false);
     }
 

@@ -106,7 +106,7 @@ impl Default for CdcOptions {
             reread_altered: true,
             snapshot_chunk_rows: 20_000,
             batch_records: 20_000,
-            batch_bytes: 16 << 20,
+            batch_bytes: 8 << 20,
         }
     }
 }

@@ -20,7 +20,6 @@ pub struct Router {
 /// Where a table's changes go.
 #[derive(Clone, Debug)]
 pub struct Route {
-    pub logical: String,
     pub topic: Arc<str>,
     pub format: Format,
     pub key: Key,
@@ -124,7 +123,6 @@ impl Router {
             Format::Debezium
         };
         Route {
-            logical: logical.to_owned(),
             topic: topic.into(),
             format,
             key,

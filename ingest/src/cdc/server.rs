@@ -16,8 +16,6 @@ pub struct Server {
     /// Transactions are numbered.
     pub gtids: bool,
     pub checksum: Checksum,
-    /// Names and types of columns are in the log.
-    pub full_metadata: bool,
     /// The log holds whole rows.
     pub full_images: bool,
 }
@@ -96,7 +94,6 @@ impl Server {
             version: wire.version().to_owned(),
             server_id,
             checksum: if crc { Checksum::Crc32 } else { Checksum::None },
-            full_metadata,
             full_images,
         })
     }

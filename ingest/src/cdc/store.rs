@@ -159,10 +159,6 @@ impl Store {
             .hint("restore the blob store, or begin anew with `linli ingest cdc position reset`")
     }
 
-    pub fn history(&self) -> &[SchemaFrom] {
-        &self.history
-    }
-
     /// Writes the next record. Everything before its position must have been acknowledged by the log.
     pub async fn save(
         &mut self,

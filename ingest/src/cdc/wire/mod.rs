@@ -9,9 +9,9 @@ mod query;
 mod tls;
 
 pub use dump::{DumpFrom, DumpOptions};
-pub use login::{Address, TlsMode};
+pub use login::Address;
 pub use packet::Wire;
-pub use query::{Cells, Row, literal, name};
+pub use query::{Cells, literal, name};
 
 use linli_connectors::{Error, ErrorKind};
 
