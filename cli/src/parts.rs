@@ -76,13 +76,26 @@ impl Parts {
     }
 
     pub async fn log(&self) -> Outcome<SharedLog> {
+        self.open_log(&self.log_url()).await
+    }
+
+    /// The log for a writer that hands over whole batches and waits for each: the client need not wait for more.
+    pub async fn log_for_batches(&self) -> Outcome<SharedLog> {
+        let mut url = self.log_url();
+        if url.starts_with("kafka:") && !url.contains("linger.ms=") {
+            url.push_str(if url.contains('?') { "&linger.ms=0" } else { "?linger.ms=0" });
+        }
+        self.open_log(&url).await
+    }
+
+    async fn open_log(&self, url: &str) -> Outcome<SharedLog> {
         let options = log::OpenOptions {
             namespace: self.config.namespace.clone(),
             data_dir: Some(self.data_dir().to_owned()),
             client_id: "linli".to_owned(),
             clock: Arc::clone(&self.clock),
         };
-        Ok(log::open(&self.log_url(), options).await?)
+        Ok(log::open(url, options).await?)
     }
 
     /// The log, with every topic of ours on it.

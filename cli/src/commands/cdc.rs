@@ -34,7 +34,7 @@ pub async fn run(parts: &Parts, args: &CdcArgs, output: &Output) -> Outcome {
 
 pub async fn reader_parts(parts: &Parts) -> Outcome<ReaderParts> {
     Ok(ReaderParts {
-        log: parts.log().await?,
+        log: parts.log_for_batches().await?,
         blobs: parts.blobs().await?,
         clock: Arc::clone(&parts.clock),
         random: Arc::clone(&parts.random),
