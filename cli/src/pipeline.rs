@@ -24,7 +24,15 @@ use crate::output::Output;
 use crate::parts::{OpenWarehouse, Parts};
 
 /// The topics of the facts' loader.
-const FACTS: [Topic; 4] = [Topic::Orders, Topic::OrderItems, Topic::Clicks, Topic::DeadLetter];
+const FACTS: [Topic; 7] = [
+    Topic::Orders,
+    Topic::OrderItems,
+    Topic::Communities,
+    Topic::Categories,
+    Topic::Skus,
+    Topic::Clicks,
+    Topic::DeadLetter,
+];
 /// How often the end of the work is looked for.
 const LOOK_INTERVAL: Duration = Duration::from_millis(200);
 /// Answers over a whole history may take their time.

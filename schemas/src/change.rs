@@ -239,7 +239,7 @@ fn record<R>(envelope: &Envelope<'_, R>, event: Event, key: u64, event_time: Opt
 }
 
 /// The row after the change, or before a delete. `None` for a truncate.
-fn row<'e, R>(topic: Topic, envelope: &'e Envelope<'_, R>) -> Result<Option<&'e R>, Reject> {
+pub(crate) fn row<'e, R>(topic: Topic, envelope: &'e Envelope<'_, R>) -> Result<Option<&'e R>, Reject> {
     match envelope.op {
         Op::Truncate => Ok(None),
         Op::Delete => match &envelope.before {

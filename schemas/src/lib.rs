@@ -10,6 +10,7 @@ pub mod identity;
 pub mod ids;
 pub mod json;
 pub mod metric;
+pub mod named;
 pub mod partition;
 pub mod shop;
 mod strict;

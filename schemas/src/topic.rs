@@ -13,6 +13,12 @@ pub enum Topic {
     OrderItems,
     #[serde(rename = "shop.refunds")]
     Refunds,
+    #[serde(rename = "shop.communities")]
+    Communities,
+    #[serde(rename = "shop.categories")]
+    Categories,
+    #[serde(rename = "shop.skus")]
+    Skus,
     #[serde(rename = "clicks")]
     Clicks,
     /// First purchases of a user on a day, sent by `gmv` to the partition of the user.
@@ -31,10 +37,13 @@ pub enum Topic {
 }
 
 impl Topic {
-    pub const ALL: [Topic; 10] = [
+    pub const ALL: [Topic; 13] = [
         Topic::Orders,
         Topic::OrderItems,
         Topic::Refunds,
+        Topic::Communities,
+        Topic::Categories,
+        Topic::Skus,
         Topic::Clicks,
         Topic::Buyers,
         Topic::MetricsGmv,
@@ -66,6 +75,9 @@ impl Topic {
             Topic::Orders => "shop.orders",
             Topic::OrderItems => "shop.order_items",
             Topic::Refunds => "shop.refunds",
+            Topic::Communities => "shop.communities",
+            Topic::Categories => "shop.categories",
+            Topic::Skus => "shop.skus",
             Topic::Clicks => "clicks",
             Topic::Buyers => "gmv.buyers-repartition",
             Topic::MetricsGmv => "metrics.gmv",

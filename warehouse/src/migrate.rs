@@ -37,6 +37,7 @@ pub const MIGRATIONS: &[Migration] = migrations![
     8 "0008_metric_views",
     9 "0009_sales",
     10 "0010_settings",
+    11 "0011_names",
 ];
 
 const BOOKKEEPING: &str = include_str!("../ddl/0000_schema_migrations.sql");

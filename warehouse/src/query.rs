@@ -65,6 +65,7 @@ queries![
     SETTING_PUT "setting_put",
     KNOWN_COMMUNITIES "known_communities",
     KNOWN_SKUS "known_skus",
+    KNOWN_NAMES "known_names",
 ];
 
 /// The query of that name, as `linli warehouse query NAME` takes it.

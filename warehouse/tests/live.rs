@@ -1,11 +1,12 @@
 //! The Live page's numbers: summed over shards, from the serving store, else from the warehouse.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use linli_connectors::clock::{Clock, SharedClock};
 use linli_schemas::metric::{Metric, MetricRecord};
-use linli_schemas::{CategoryId, CommunityId, EventTime, Money};
+use linli_schemas::{CategoryId, CommunityId, EventTime, Money, SkuId, Topic};
 use linli_warehouse::live::{LiveOptions, LiveQuery, LiveSnapshot, LiveView, Source, TopScope, TopWindow};
 
 use super::support::records::{on_log, part};
@@ -193,7 +194,21 @@ async fn what_can_be_chosen_is_of_today_and_of_the_last_days() {
     }
     stage.bench.load_results().await;
     stage.serving.put(&results()).await;
+    let row = |op: &str, before: &str, after: &str| {
+        let text = format!(
+            r#"{{"before":{before},"after":{after},"op":"{op}","ts_ms":{DAY},"source":{{"server":"s","ts_ms":{DAY}}}}}"#
+        );
+        ("1".to_owned(), text)
+    };
+    let (old, new) = (r#"{"sku_id":65,"title":"苹果"}"#, r#"{"sku_id":65,"title":"红富士苹果"}"#);
+    stage.bench.append(Topic::Skus, &[row("r", "null", old), row("u", old, new)]).await;
+    let gone = r#"{"community_id":2,"name":"旧苑"}"#;
+    let lives = r#"{"community_id":40,"name":"滨江花园"}"#;
+    stage.bench.append(Topic::Communities, &[row("c", "null", gone), row("d", gone, "null"), row("c", "null", lives)]).await;
+    stage.bench.load_facts().await;
     let known = stage.view.known().await.expect("an answer");
+    assert_eq!(known.sku_names, BTreeMap::from([(SkuId(65), "红富士苹果".to_owned())]));
+    assert_eq!(known.community_names, BTreeMap::from([(CommunityId(40), "滨江花园".to_owned())]));
     assert_eq!(known.communities.iter().map(|c| c.0).collect::<Vec<_>>(), [1, 2, 10, 40]);
     assert_eq!(known.categories.iter().map(|c| c.0).collect::<Vec<_>>(), [1, 2, 9]);
     assert_eq!(known.skus.iter().map(|(s, c)| (s.0, c.0)).collect::<Vec<_>>(), [(65, 9), (70, 1), (80, 2)]);

@@ -1,7 +1,7 @@
 //! The warehouse's live view as the page's source.
 
 use async_trait::async_trait;
-use linli_schemas::{CategoryId, Money};
+use linli_schemas::{CategoryId, Money, SkuId};
 use linli_warehouse::live::{self, LiveQuery, LiveSnapshot, LiveView, MinutePoint};
 
 use crate::source::{
@@ -11,13 +11,16 @@ use crate::source::{
 #[async_trait]
 impl LiveSource for LiveView {
     async fn names(&self) -> Result<Names, SourceError> {
-        let known = self.known().await.map_err(|error| SourceError::new("names", error))?;
-        // The warehouse has no names yet: ids are shown.
-        let sku = |category: CategoryId| SkuName { name: None, category: (category.0 != 0).then_some(category) };
+        let mut known = self.known().await.map_err(|error| SourceError::new("names", error))?;
+        let (communities, categories) = (&mut known.community_names, &mut known.category_names);
+        let sku_names = &mut known.sku_names;
+        let mut sku = |id: SkuId, category: CategoryId| {
+            (id, SkuName { name: sku_names.remove(&id), category: (category.0 != 0).then_some(category) })
+        };
         Ok(Names {
-            communities: known.communities.into_iter().map(|id| (id, None)).collect(),
-            categories: known.categories.into_iter().map(|id| (id, None)).collect(),
-            skus: known.skus.into_iter().map(|(id, category)| (id, sku(category))).collect(),
+            communities: known.communities.into_iter().map(|id| (id, communities.remove(&id))).collect(),
+            categories: known.categories.into_iter().map(|id| (id, categories.remove(&id))).collect(),
+            skus: known.skus.into_iter().map(|(id, category)| sku(id, category)).collect(),
         })
     }
 

@@ -2,13 +2,14 @@
 
 use linli_schemas::Topic;
 use linli_schemas::dead_letter::DeadLetter;
+use linli_schemas::named;
 use linli_schemas::event::decode;
 use linli_schemas::metric::MetricRecord;
 use linli_schemas::zone::Zone;
 use serde_json::Value;
 
 /// The samples of `events/samples/v1`: topic and text. Every old sample stays.
-pub const SAMPLES: [(&str, &str); 21] = [
+pub const SAMPLES: [(&str, &str); 24] = [
     ("clicks", include_str!("../../events/samples/v1/clicks.view.json")),
     ("clicks", include_str!("../../events/samples/v1/clicks.visitor.json")),
     ("dead-letter", include_str!("../../events/samples/v1/dead-letter.imported.json")),
@@ -19,6 +20,9 @@ pub const SAMPLES: [(&str, &str); 21] = [
     ("metrics.buyers", include_str!("../../events/samples/v1/metrics.buyers.day.json")),
     ("metrics.gmv", include_str!("../../events/samples/v1/metrics.gmv.minute.json")),
     ("metrics.top_n", include_str!("../../events/samples/v1/metrics.top_n.community.json")),
+    ("shop.communities", include_str!("../../events/samples/v1/shop.communities.created.json")),
+    ("shop.categories", include_str!("../../events/samples/v1/shop.categories.created.json")),
+    ("shop.skus", include_str!("../../events/samples/v1/shop.skus.created.json")),
     ("shop.order_items", include_str!("../../events/samples/v1/shop.order_items.created.json")),
     ("shop.order_items", include_str!("../../events/samples/v1/shop.order_items.deleted.json")),
     ("shop.orders", include_str!("../../events/samples/v1/shop.orders.created.json")),
@@ -35,6 +39,7 @@ pub const SAMPLES: [(&str, &str); 21] = [
 /// Whether the typed decoder takes it, or why not.
 pub fn decoded(topic: Topic, text: &[u8]) -> Result<(), String> {
     match topic {
+        Topic::Communities | Topic::Categories | Topic::Skus => named::parse_named(topic, text).map(drop).map_err(|e| e.to_string()),
         Topic::DeadLetter => DeadLetter::decode(text).map(drop).map_err(|e| e.to_string()),
         Topic::MetricsGmv | Topic::MetricsActivity | Topic::MetricsTopN | Topic::MetricsBuyers => {
             let record = MetricRecord::decode(text).map_err(|e| e.to_string())?;

@@ -115,6 +115,10 @@ pub struct Known {
     pub categories: Vec<CategoryId>,
     /// Sold today or in the last [`KNOWN_DAYS`] days, with their category (0: none).
     pub skus: BTreeMap<SkuId, CategoryId>,
+    /// What the shop calls them, where it has said so.
+    pub community_names: BTreeMap<CommunityId, String>,
+    pub category_names: BTreeMap<CategoryId, String>,
+    pub sku_names: BTreeMap<SkuId, String>,
 }
 
 /// How far back [`Known`] looks.

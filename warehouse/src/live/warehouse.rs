@@ -101,15 +101,31 @@ pub(super) async fn known(warehouse: &Warehouse, options: &LiveOptions, day_star
         sku_id: i64,
         category_id: i64,
     }
+    #[derive(clickhouse::Row, serde::Deserialize)]
+    struct Name {
+        kind_number: i8,
+        id: i64,
+        name: String,
+    }
     let since = day_start.0 - KNOWN_DAYS * DAY_MS;
     let of = |named: query::Named| warehouse.query_within(named.sql, options.query_limit).param("day_ms", since);
     let communities: Vec<Community> =
         query::all(warehouse, query::KNOWN_COMMUNITIES, of(query::KNOWN_COMMUNITIES)).await?;
     let skus: Vec<Sku> = query::all(warehouse, query::KNOWN_SKUS, of(query::KNOWN_SKUS)).await?;
+    let names: Vec<Name> = query::all(warehouse, query::KNOWN_NAMES, of(query::KNOWN_NAMES)).await?;
+    let mut known = Known::default();
+    for Name { kind_number, id, name } in names {
+        match kind_number {
+            1 => drop(known.community_names.insert(CommunityId(id), name)),
+            2 => drop(known.category_names.insert(CategoryId(id), name)),
+            _ => drop(known.sku_names.insert(SkuId(id), name)),
+        }
+    }
     Ok(Known {
         communities: communities.into_iter().map(|row| CommunityId(row.community_id)).collect(),
         categories: Vec::new(),
         skus: skus.into_iter().map(|row| (SkuId(row.sku_id), CategoryId(row.category_id))).collect(),
+        ..known
     })
 }
 

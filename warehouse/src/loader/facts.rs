@@ -5,6 +5,7 @@ use linli_schemas::change::{self, Envelope, ItemRow, Op, OrderRow};
 use linli_schemas::click::ClickRow;
 use linli_schemas::dead_letter::DeadLetter;
 use linli_schemas::event::{ClickType, Reject};
+use linli_schemas::named::parse_named;
 use linli_schemas::zone::Zone;
 use linli_schemas::{EventTime, Topic};
 use serde::{Deserialize, Serialize};
@@ -34,6 +35,10 @@ const SALE_DATES: (&str, &str) = ("order_sale_dates", "order_id, biz_date");
 const LETTERS: (&str, &str) =
     ("dead_letters", "topic, partition, offset, body_key, code, reason, at, key, value, version");
 
+const NAMES: (&str, &str) = ("names", "kind, id, name, deleted, version");
+/// The topics that name things, in the order of their kinds from 1.
+const NAMING: [Topic; 3] = [Topic::Communities, Topic::Categories, Topic::Skus];
+
 /// Rows gathered for the next load.
 pub(super) struct Facts {
     zone: Zone,
@@ -41,6 +46,9 @@ pub(super) struct Facts {
     /// By partition number, for the topics of the shop.
     order_clocks: Vec<PartitionClock>,
     item_clocks: Vec<PartitionClock>,
+    /// One topic of [`NAMING`] after the other.
+    name_clocks: Vec<PartitionClock>,
+    names: Rows,
     orders: Rows,
     items: Rows,
     clicks: Rows,
@@ -53,6 +61,8 @@ pub(super) struct Facts {
 struct Memory {
     order_clocks: Vec<PartitionClock>,
     item_clocks: Vec<PartitionClock>,
+    #[serde(default)]
+    name_clocks: Vec<PartitionClock>,
 }
 
 impl Facts {
@@ -62,6 +72,8 @@ impl Facts {
             zone,
             calendar: Calendar::new(zone),
             order_clocks: clocks.clone(),
+            name_clocks: vec![PartitionClock::default(); partitions as usize * NAMING.len()],
+            names: Rows::default(),
             item_clocks: clocks,
             orders: Rows::default(),
             items: Rows::default(),
@@ -162,6 +174,20 @@ impl Facts {
         Ok(Outcome::Taken)
     }
 
+    fn name(&mut self, place: Place, kind: usize, value: &[u8]) -> Result<Outcome, Reject> {
+        let Some(named) = parse_named(place.topic, value)? else { return Ok(Outcome::Ignored) };
+        let partitions = self.name_clocks.len() / NAMING.len();
+        let version = self.name_clocks[kind * partitions + place.partition as usize].next(named.published_ms);
+        let rows = &mut self.names;
+        rows.u8(kind as u8 + 1);
+        rows.i64(named.id);
+        rows.text(named.name.unwrap_or_default().as_bytes());
+        rows.u8(u8::from(named.deleted));
+        rows.u64(version);
+        rows.end();
+        Ok(Outcome::Taken)
+    }
+
     /// A letter that cannot be read itself becomes one about it: there is nowhere further to send it.
     fn letter(&mut self, place: Place, record: &Fetched<'_>, value: &[u8]) {
         let unreadable = |cause: String| DeadLetter {
@@ -200,7 +226,7 @@ impl Facts {
         })
     }
 
-    fn blocks(&mut self) -> [(&mut Rows, (&'static str, &'static str)); 5] {
+    fn blocks(&mut self) -> [(&mut Rows, (&'static str, &'static str)); 6] {
         [
             // The dates first: a load cut off before the orders must not lose which days to count again.
             (&mut self.sale_dates, SALE_DATES),
@@ -208,12 +234,21 @@ impl Facts {
             (&mut self.items, ITEMS),
             (&mut self.clicks, CLICKS),
             (&mut self.letters, LETTERS),
+            (&mut self.names, NAMES),
         ]
     }
 }
 
 impl Sink for Facts {
-    const TOPICS: &'static [Topic] = &[Topic::Orders, Topic::OrderItems, Topic::Clicks, Topic::DeadLetter];
+    const TOPICS: &'static [Topic] = &[
+        Topic::Orders,
+        Topic::OrderItems,
+        Topic::Communities,
+        Topic::Categories,
+        Topic::Skus,
+        Topic::Clicks,
+        Topic::DeadLetter,
+    ];
     const FEEDS_SALES: bool = true;
 
     fn accept(&mut self, place: Place, record: &Fetched<'_>) -> Result<Outcome, Reject> {
@@ -222,6 +257,9 @@ impl Sink for Facts {
             Topic::Orders => self.order(place, value),
             Topic::OrderItems => self.item(place, value),
             Topic::Clicks => self.click(value),
+            Topic::Communities => self.name(place, 0, value),
+            Topic::Categories => self.name(place, 1, value),
+            Topic::Skus => self.name(place, 2, value),
             _ => {
                 self.letter(place, record, value);
                 Ok(Outcome::Taken)
@@ -230,11 +268,12 @@ impl Sink for Facts {
     }
 
     fn rows(&self) -> u64 {
-        self.orders.count + self.items.count + self.clicks.count + self.letters.count
+        self.orders.count + self.items.count + self.clicks.count + self.letters.count + self.names.count
     }
 
     fn bytes(&self) -> usize {
-        self.orders.bytes.len() + self.items.bytes.len() + self.clicks.bytes.len() + self.letters.bytes.len()
+        let rows = [&self.orders, &self.items, &self.clicks, &self.letters, &self.names];
+        rows.iter().map(|rows| rows.bytes.len()).sum()
     }
 
     fn touches_sales(&self) -> bool {
@@ -255,7 +294,11 @@ impl Sink for Facts {
     }
 
     fn memory(&self) -> serde_json::Value {
-        let memory = Memory { order_clocks: self.order_clocks.clone(), item_clocks: self.item_clocks.clone() };
+        let memory = Memory {
+            order_clocks: self.order_clocks.clone(),
+            item_clocks: self.item_clocks.clone(),
+            name_clocks: self.name_clocks.clone(),
+        };
         serde_json::to_value(memory).unwrap_or_default()
     }
 
@@ -265,6 +308,9 @@ impl Sink for Facts {
             *clock = kept;
         }
         for (clock, kept) in self.item_clocks.iter_mut().zip(memory.item_clocks) {
+            *clock = kept;
+        }
+        for (clock, kept) in self.name_clocks.iter_mut().zip(memory.name_clocks) {
             *clock = kept;
         }
         Ok(())

@@ -106,7 +106,14 @@ impl Bench {
     }
 
     async fn load(&self, facts: bool) -> LoaderHandle {
-        const FACTS: [Topic; 3] = [Topic::Orders, Topic::OrderItems, Topic::Clicks];
+        const FACTS: [Topic; 6] = [
+            Topic::Orders,
+            Topic::OrderItems,
+            Topic::Communities,
+            Topic::Categories,
+            Topic::Skus,
+            Topic::Clicks,
+        ];
         let handle = LoaderHandle::new();
         let shutdown = CancellationToken::new();
         let (endpoints, options) = (self.endpoints(), self.options(facts));
