@@ -169,6 +169,13 @@ async fn a_newer_record_shows_after_the_refresh_and_a_second_question_is_cheap()
     stage.pass(30_000);
     let swept = stage.ask(LiveQuery::default()).await;
     assert_eq!(swept.by_minute[0].gmv, Money(400));
+
+    // The day counts an order of an early minute that was not there at the sweep: it is looked for soon.
+    stage.serving.put(&[part(Metric::GmvDay, DAY, 0, 1, 3, &[&[10, 11], &[119, 1], &[40, 1], &[1, 1]])]).await;
+    stage.serving.put(&[part(Metric::GmvMin, DAY + 7 * MINUTE, 0, 1, 3, &[&[10], &[7], &[1]])]).await;
+    stage.pass(3_000);
+    let soon = stage.ask(LiveQuery::default()).await;
+    assert!(soon.by_minute.iter().any(|point| point.minute.0 == DAY + 7 * MINUTE), "{:?}", soon.by_minute);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -17,6 +17,8 @@ use crate::{Result, Warehouse};
 const FRESH_MINUTES: i64 = 5;
 /// How often the other minutes of the day are asked for, for corrections by late records.
 const SWEEP_MS: i64 = 30_000;
+/// The same while the day counts other orders than its minutes do: they were not all there yet when they were asked for.
+const SWEEP_SOON_MS: i64 = 3_000;
 /// How often the lists are asked for in whole.
 const LISTS_MS: i64 = 2_000;
 /// How often the warehouse is asked where the serving store holds nothing.
@@ -132,7 +134,9 @@ impl LiveView {
             .flat_map(|metric| shards(metric, day_start.0, 0, n));
         state.parts.fetch_all(&self.serving, day).await?;
         let minute = now.0.div_euclid(MINUTE_MS) * MINUTE_MS;
-        let sweep = clock_now - state.swept_at >= SWEEP_MS || clock_now < state.swept_at;
+        let age = clock_now - state.swept_at;
+        let sweep =
+            !(0..SWEEP_MS).contains(&age) || (age >= SWEEP_SOON_MS && self.minutes_lack_orders(state, day_start));
         let first = if sweep { day_start.0 } else { day_start.0.max(minute - (FRESH_MINUTES - 1) * MINUTE_MS) };
         state.parts.fetch_all(&self.serving, minutes(Metric::GmvMin, first, minute + MINUTE_MS, n)).await?;
         if sweep {
@@ -197,6 +201,13 @@ impl LiveView {
 
     fn day<'s>(&self, state: &'s State, metric: Metric, day_start: EventTime) -> impl Iterator<Item = &'s Part> {
         shards(metric, day_start.0, 0, self.options.partitions).filter_map(move |key| state.parts.get(&key))
+    }
+
+    /// Whether the minutes held do not add up to the day.
+    fn minutes_lack_orders(&self, state: &State, day_start: EventTime) -> bool {
+        let (_, day_end) = self.options.zone.day_of(day_start);
+        let by_minute: i64 = self.by_minute(state, day_start, day_end, None).iter().map(|point| point.orders).sum();
+        self.sum_day(state, Metric::GmvDay, day_start, 2, None).is_some_and(|orders| orders != by_minute)
     }
 
     /// The sum of a column over the cells of a community, or over all. `None` where no shard wrote anything.
