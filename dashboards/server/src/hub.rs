@@ -29,8 +29,9 @@ const VIEWS_MAX: usize = 256;
 /// A view nobody looks at is dropped after so many ticks.
 const IDLE_TICKS_MAX: u32 = 20;
 const NAMES_EVERY_TICKS: u64 = 30;
-/// A shop that has only just begun has no names yet.
-const NAMES_EVERY_TICKS_WHILE_NONE: u64 = 3;
+/// A shop that has only just begun has no names yet: for so many ticks they are asked for often.
+const BEGINNING_TICKS: u64 = 60;
+const NAMES_EVERY_TICKS_AT_THE_BEGINNING: u64 = 3;
 /// Rank movement is told against the list of about so long ago.
 const COMPARED_MS: i64 = 10 * MINUTE_MS;
 
@@ -139,7 +140,7 @@ impl Hub {
         loop {
             let reading = async {
                 self.read(self.due()).await;
-                if tick.is_multiple_of(self.names_every_ticks()) {
+                if tick.is_multiple_of(self.names_every_ticks(tick)) {
                     self.read_names().await;
                 }
             };
@@ -159,8 +160,10 @@ impl Hub {
         }
     }
 
-    fn names_every_ticks(&self) -> u64 {
-        if self.names.borrow().communities.is_empty() { NAMES_EVERY_TICKS_WHILE_NONE } else { NAMES_EVERY_TICKS }
+    fn names_every_ticks(&self, tick: u64) -> u64 {
+        let names = self.names.borrow();
+        let lacking = names.communities.is_empty() || names.skus.values().any(|sku| sku.name.is_none());
+        if tick < BEGINNING_TICKS && lacking { NAMES_EVERY_TICKS_AT_THE_BEGINNING } else { NAMES_EVERY_TICKS }
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<View, Slot>> {
