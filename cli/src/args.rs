@@ -68,12 +68,8 @@ impl Global {
             zone: self.zone.clone(),
             ..Overrides::default()
         };
-        let endpoints = [
-            ("log", &self.log),
-            ("serving", &self.serving),
-            ("warehouse", &self.warehouse),
-            ("blobs", &self.blobs),
-        ];
+        let endpoints =
+            [("log", &self.log), ("serving", &self.serving), ("warehouse", &self.warehouse), ("blobs", &self.blobs)];
         for (name, url) in endpoints {
             if let Some(url) = url {
                 overrides.set(name, "url", url);

@@ -106,10 +106,8 @@ impl Parts {
     }
 
     pub async fn blobs(&self) -> Outcome<SharedBlobs> {
-        let options = blobs::OpenOptions {
-            namespace: self.config.namespace.clone(),
-            data_dir: Some(self.data_dir().to_owned()),
-        };
+        let options =
+            blobs::OpenOptions { namespace: self.config.namespace.clone(), data_dir: Some(self.data_dir().to_owned()) };
         Ok(blobs::open(&self.blobs_url(), options).await?)
     }
 

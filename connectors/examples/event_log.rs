@@ -16,11 +16,8 @@ const BATCH: usize = 20_000;
 #[tokio::main(flavor = "multi_thread", worker_threads = 2)]
 async fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let number = |index: usize, otherwise: usize| {
-        arguments
-            .get(index)
-            .map_or(otherwise, |text| text.parse().expect("a number"))
-    };
+    let number =
+        |index: usize, otherwise: usize| arguments.get(index).map_or(otherwise, |text| text.parse().expect("a number"));
     match (arguments.first().map(String::as_str), arguments.get(1)) {
         (Some("conformance"), Some(url)) => conformance(url).await,
         (Some("throughput"), Some(url)) => throughput(url, number(2, 1_000_000), number(3, 350)).await,
@@ -30,10 +27,7 @@ async fn main() {
 
 fn fresh() -> OpenOptions {
     let random: SharedRandom = Arc::new(SystemRandom::new());
-    OpenOptions {
-        namespace: format!("try-{}", random.token()),
-        ..OpenOptions::default()
-    }
+    OpenOptions { namespace: format!("try-{}", random.token()), ..OpenOptions::default() }
 }
 
 async fn conformance(url: &str) {
@@ -49,12 +43,7 @@ async fn conformance(url: &str) {
 fn cpu_seconds() -> f64 {
     let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
     let fields: Vec<&str> = stat.rsplit(") ").next().unwrap_or_default().split(' ').collect();
-    let ticks = |index: usize| {
-        fields
-            .get(index)
-            .and_then(|text| text.parse::<f64>().ok())
-            .unwrap_or(0.0)
-    };
+    let ticks = |index: usize| fields.get(index).and_then(|text| text.parse::<f64>().ok()).unwrap_or(0.0);
     (ticks(11) + ticks(12)) / 100.0
 }
 
@@ -65,10 +54,7 @@ struct Measured {
 
 impl Measured {
     fn start() -> Measured {
-        Measured {
-            started: Instant::now(),
-            cpu: cpu_seconds(),
-        }
+        Measured { started: Instant::now(), cpu: cpu_seconds() }
     }
 
     fn print(&self, what: &str, records: usize) {
@@ -85,11 +71,7 @@ impl Measured {
 async fn throughput(url: &str, records: usize, bytes: usize) {
     let log = log::open(url, fresh()).await.expect("the log opens");
     let topic: Arc<str> = "throughput".into();
-    let spec = TopicSpec {
-        name: topic.to_string(),
-        partitions: PARTITIONS,
-        compacted: false,
-    };
+    let spec = TopicSpec { name: topic.to_string(), partitions: PARTITIONS, compacted: false };
     log.create_topics(&[spec]).await.expect("the topic is created");
     let text = |i: usize| format!("{{\"order_id\":{i},\"note\":\"{:x}", i.wrapping_mul(2_654_435_761)).into_bytes();
     let made: Vec<Vec<u8>> = (0..BATCH)
@@ -117,23 +99,9 @@ async fn throughput(url: &str, records: usize, bytes: usize) {
 }
 
 async fn read_back(log: &SharedLog, topic: &Arc<str>, records: usize) {
-    let from = (0..PARTITIONS)
-        .map(|partition| {
-            (
-                TopicPartition {
-                    topic: Arc::clone(topic),
-                    partition,
-                },
-                0,
-            )
-        })
-        .collect();
-    let places: Vec<_> = (0..PARTITIONS)
-        .map(|partition| TopicPartition {
-            topic: Arc::clone(topic),
-            partition,
-        })
-        .collect();
+    let from = (0..PARTITIONS).map(|partition| (TopicPartition { topic: Arc::clone(topic), partition }, 0)).collect();
+    let places: Vec<_> =
+        (0..PARTITIONS).map(|partition| TopicPartition { topic: Arc::clone(topic), partition }).collect();
     let ends: u64 = log.ends(&places).await.expect("the log has ends").iter().sum();
     println!("{ends} records in the log of {records} appended");
     let measured = Measured::start();
@@ -141,15 +109,9 @@ async fn read_back(log: &SharedLog, topic: &Arc<str>, records: usize) {
     let (mut batch, mut seen, mut checksum, mut slowest) = (Batch::default(), 0, 0_usize, Duration::ZERO);
     while seen < records {
         let polled = Instant::now();
-        reader
-            .poll(&mut batch, BATCH, Duration::from_secs(1))
-            .await
-            .expect("a poll succeeds");
+        reader.poll(&mut batch, BATCH, Duration::from_secs(1)).await.expect("a poll succeeds");
         slowest = slowest.max(polled.elapsed());
-        checksum += batch
-            .iter()
-            .map(|record| record.value.map_or(0, <[u8]>::len))
-            .sum::<usize>();
+        checksum += batch.iter().map(|record| record.value.map_or(0, <[u8]>::len)).sum::<usize>();
         seen += batch.len();
     }
     measured.print("read", seen);

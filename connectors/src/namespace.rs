@@ -4,8 +4,7 @@ use crate::{Error, ErrorKind, Result};
 
 /// Refuses a namespace that some store could not carry in a name.
 pub(crate) fn check(namespace: &str) -> Result<()> {
-    let fits = namespace.len() <= 64
-        && namespace.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-');
+    let fits = namespace.len() <= 64 && namespace.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-');
     if fits {
         return Ok(());
     }

@@ -45,12 +45,8 @@ impl SystemRandom {
     /// If the operating system has no entropy to give: nothing safe can be done without.
     pub fn new() -> SystemRandom {
         let mut seed = [0_u8; 32];
-        SysRng
-            .try_fill_bytes(&mut seed)
-            .expect("the operating system gives entropy");
-        SystemRandom {
-            generator: Mutex::new(ChaCha8Rng::from_seed(seed)),
-        }
+        SysRng.try_fill_bytes(&mut seed).expect("the operating system gives entropy");
+        SystemRandom { generator: Mutex::new(ChaCha8Rng::from_seed(seed)) }
     }
 }
 
@@ -74,18 +70,15 @@ pub struct SeededRandom {
 
 impl SeededRandom {
     pub fn new(seed: u64) -> SeededRandom {
-        SeededRandom {
-            seed,
-            generator: Mutex::new(ChaCha8Rng::seed_from_u64(seed)),
-        }
+        SeededRandom { seed, generator: Mutex::new(ChaCha8Rng::seed_from_u64(seed)) }
     }
 
     /// A stream of its own for one actor: the same for the same seed and label, however much others draw.
     pub fn fork(&self, label: &str) -> SeededRandom {
         // FNV-1a: spreads labels, and stays the same over versions of the standard library.
-        let hash = label.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-            (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-        });
+        let hash = label
+            .bytes()
+            .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
         SeededRandom::new(self.seed.rotate_left(17) ^ hash)
     }
 }

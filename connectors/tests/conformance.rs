@@ -6,10 +6,7 @@ use linli_connectors::blobs::{self, SharedBlobs};
 use linli_connectors::log::{self, MemoryLog, SharedLog};
 
 fn namespaced() -> log::OpenOptions {
-    log::OpenOptions {
-        namespace: "conformance".to_owned(),
-        ..log::OpenOptions::default()
-    }
+    log::OpenOptions { namespace: "conformance".to_owned(), ..log::OpenOptions::default() }
 }
 
 #[tokio::test]
@@ -44,10 +41,7 @@ async fn file_log_with_short_segments() {
 
 #[tokio::test]
 async fn memory_blobs() {
-    let options = blobs::OpenOptions {
-        namespace: "conformance".to_owned(),
-        ..blobs::OpenOptions::default()
-    };
+    let options = blobs::OpenOptions { namespace: "conformance".to_owned(), ..blobs::OpenOptions::default() };
     let shared: SharedBlobs = blobs::open("memory://", options).await.expect("the store opens");
     let open = move || {
         let blobs = Arc::clone(&shared);
@@ -62,10 +56,7 @@ async fn file_blobs() {
     let url = format!("file://{}", directory.path().display());
     let open = move || {
         let url = url.clone();
-        let options = blobs::OpenOptions {
-            namespace: "conformance".to_owned(),
-            ..blobs::OpenOptions::default()
-        };
+        let options = blobs::OpenOptions { namespace: "conformance".to_owned(), ..blobs::OpenOptions::default() };
         Box::pin(async move { blobs::open(&url, options).await.expect("the store opens") }) as _
     };
     assert!(blobs::conformance::run(Arc::new(open)).await > 0);

@@ -25,10 +25,7 @@ enum Op {
 }
 
 fn record() -> impl Strategy<Value = Record> {
-    (
-        prop::collection::vec(any::<u8>(), 0..20),
-        prop::option::of(prop::collection::vec(any::<u8>(), 0..300)),
-    )
+    (prop::collection::vec(any::<u8>(), 0..20), prop::option::of(prop::collection::vec(any::<u8>(), 0..300)))
 }
 
 fn op() -> impl Strategy<Value = Op> {
@@ -50,24 +47,13 @@ struct Subject {
 }
 
 fn place() -> TopicPartition {
-    TopicPartition {
-        topic: "t".into(),
-        partition: 0,
-    }
+    TopicPartition { topic: "t".into(), partition: 0 }
 }
 
 async fn open(directory: &Path) -> linli_connectors::Result<SharedLog> {
-    let log = log::open(
-        &format!("file://{}?sync=off&segment_bytes=4096", directory.display()),
-        OpenOptions::default(),
-    )
-    .await?;
-    log.create_topics(&[TopicSpec {
-        name: "t".to_owned(),
-        partitions: 1,
-        compacted: false,
-    }])
-    .await?;
+    let log = log::open(&format!("file://{}?sync=off&segment_bytes=4096", directory.display()), OpenOptions::default())
+        .await?;
+    log.create_topics(&[TopicSpec { name: "t".to_owned(), partitions: 1, compacted: false }]).await?;
     Ok(log)
 }
 
@@ -80,11 +66,7 @@ async fn read(log: &SharedLog, from: u64, until: u64) -> linli_connectors::Resul
             assert_eq!(record.offset, from + found.len() as u64);
             found.push((record.key.to_vec(), record.value.map(<[u8]>::to_vec)));
         }
-        assert!(
-            !batch.is_empty(),
-            "the log ends at {} instead of {until}",
-            from + found.len() as u64
-        );
+        assert!(!batch.is_empty(), "the log ends at {} instead of {until}", from + found.len() as u64);
     }
     Ok(found)
 }
@@ -93,11 +75,7 @@ impl Subject {
     async fn new() -> Subject {
         let directory = tempfile::tempdir().expect("a directory");
         let log = open(directory.path()).await.expect("opens");
-        Subject {
-            directory,
-            log,
-            model: Vec::new(),
-        }
+        Subject { directory, log, model: Vec::new() }
     }
 
     fn partition(&self) -> PathBuf {
@@ -105,12 +83,8 @@ impl Subject {
     }
 
     fn last_segment(&self) -> Option<PathBuf> {
-        let names = fs::read_dir(self.partition())
-            .expect("a partition")
-            .map(|entry| entry.expect("an entry").path());
-        names
-            .filter(|path| path.extension().is_some_and(|ext| ext == "log"))
-            .max()
+        let names = fs::read_dir(self.partition()).expect("a partition").map(|entry| entry.expect("an entry").path());
+        names.filter(|path| path.extension().is_some_and(|ext| ext == "log")).max()
     }
 
     async fn append(&mut self, records: &[Record]) {
@@ -121,10 +95,7 @@ impl Subject {
             key: key.clone().into(),
             value: value.clone().map(Into::into),
         };
-        self.log
-            .append(records.iter().map(new).collect())
-            .await
-            .expect("appends");
+        self.log.append(records.iter().map(new).collect()).await.expect("appends");
     }
 
     async fn reopen(&mut self) {
@@ -144,12 +115,7 @@ impl Subject {
             Op::Reopen => self.reopen().await,
             Op::Tear(garbage) => {
                 if let Some(segment) = self.last_segment() {
-                    FileOptions::new()
-                        .append(true)
-                        .open(segment)
-                        .expect("opens")
-                        .write_all(&garbage)
-                        .expect("writes");
+                    FileOptions::new().append(true).open(segment).expect("opens").write_all(&garbage).expect("writes");
                 }
                 if self.model.len().is_multiple_of(2) {
                     self.reopen().await; // else the next append meets it in a log that is open
@@ -169,11 +135,7 @@ impl Subject {
                 let segment = self.last_segment().expect("a segment");
                 fs::write(self.partition().join("tail"), &tail).expect("writes");
                 let length = fs::metadata(&segment).expect("metadata").len();
-                let published = if before.as_ref() == Some(&segment) {
-                    u64_at(&tail, 8)
-                } else {
-                    0
-                };
+                let published = if before.as_ref() == Some(&segment) { u64_at(&tail, 8) } else { 0 };
                 let file = FileOptions::new().write(true).open(&segment).expect("opens");
                 file.set_len(length.saturating_sub(cut).max(published)).expect("cuts");
                 self.reopen().await;
@@ -184,9 +146,7 @@ impl Subject {
             }
             Op::ReadFrom(from) => {
                 let from = from.min(self.model.len());
-                let found = read(&self.log, from as u64, self.model.len() as u64)
-                    .await
-                    .expect("reads");
+                let found = read(&self.log, from as u64, self.model.len() as u64).await.expect("reads");
                 assert!(found == self.model[from..], "read other records from {from}");
             }
         }
@@ -194,9 +154,7 @@ impl Subject {
 }
 
 fn u64_at(bytes: &[u8], at: usize) -> u64 {
-    bytes
-        .get(at..at + 8)
-        .map_or(0, |bytes| u64::from_le_bytes(bytes.try_into().expect("8 bytes")))
+    bytes.get(at..at + 8).map_or(0, |bytes| u64::from_le_bytes(bytes.try_into().expect("8 bytes")))
 }
 
 proptest! {
@@ -235,13 +193,8 @@ async fn a_flipped_bit_is_corrupt_and_no_other_record() {
     let middle = bytes.len() / 2;
     bytes[middle] ^= 4;
     fs::write(&segment, bytes).expect("writes");
-    for log in [
-        SharedLog::clone(&subject.log),
-        open(subject.directory.path()).await.expect("reopens"),
-    ] {
-        let error = read(&log, 0, subject.model.len() as u64)
-            .await
-            .expect_err("it is damaged");
+    for log in [SharedLog::clone(&subject.log), open(subject.directory.path()).await.expect("reopens")] {
+        let error = read(&log, 0, subject.model.len() as u64).await.expect_err("it is damaged");
         assert_eq!(error.kind, ErrorKind::Corrupt, "{error}");
     }
 }
@@ -251,12 +204,7 @@ async fn lost_acknowledged_records_are_corrupt() {
     let subject = filled().await;
     let segment = subject.last_segment().expect("a segment");
     let length = fs::metadata(&segment).expect("metadata").len();
-    FileOptions::new()
-        .write(true)
-        .open(&segment)
-        .expect("opens")
-        .set_len(length - 1)
-        .expect("cuts");
+    FileOptions::new().write(true).open(&segment).expect("opens").set_len(length - 1).expect("cuts");
     let log = open(subject.directory.path()).await.expect("the topics open");
     let error = log.ends(&[place()]).await.expect_err("a record is lost");
     assert_eq!(error.kind, ErrorKind::Corrupt, "{error}");
@@ -275,10 +223,7 @@ async fn bad_urls_are_refused() {
         "kafka://no-port",
         "file:///tmp/x?sync=perhaps",
     ] {
-        let error = log::open(url, OpenOptions::default())
-            .await
-            .err()
-            .unwrap_or_else(|| panic!("{url:?} opens"));
+        let error = log::open(url, OpenOptions::default()).await.err().unwrap_or_else(|| panic!("{url:?} opens"));
         assert_eq!(error.kind, ErrorKind::Config, "{url:?}: {error}");
         assert!(error.hint.is_some(), "{url:?} without a hint");
     }

@@ -19,17 +19,8 @@ const FAULTS: LogFaults = LogFaults {
 
 async fn fresh() -> (MemoryLog, Arc<SimulatedClock>) {
     let clock = Arc::new(SimulatedClock::starting_at(1_000_000));
-    let log = MemoryLog::new(OpenOptions {
-        clock: Arc::clone(&clock) as _,
-        ..OpenOptions::default()
-    });
-    log.create_topics(&[TopicSpec {
-        name: "t".to_owned(),
-        partitions: 2,
-        compacted: false,
-    }])
-    .await
-    .expect("created");
+    let log = MemoryLog::new(OpenOptions { clock: Arc::clone(&clock) as _, ..OpenOptions::default() });
+    log.create_topics(&[TopicSpec { name: "t".to_owned(), partitions: 2, compacted: false }]).await.expect("created");
     (log, clock)
 }
 
@@ -59,17 +50,7 @@ async fn run(seed: u64) -> String {
         }
         outcomes
     });
-    let from = (0..2)
-        .map(|partition| {
-            (
-                TopicPartition {
-                    topic: "t".into(),
-                    partition,
-                },
-                0,
-            )
-        })
-        .collect();
+    let from = (0..2).map(|partition| (TopicPartition { topic: "t".into(), partition }, 0)).collect();
     let mut reader = faulty.reader(from).await.expect("a reader");
     let mut batch = Batch::default();
     for _ in 0..100 {
@@ -96,40 +77,20 @@ async fn each_kind_of_failed_append_happens_and_a_failed_poll_loses_nothing() {
     let (log, _) = fresh().await;
     let faulty = log.fork("faulty", 5, FAULTS);
     let ends = async || {
-        let places = [0, 1].map(|partition| TopicPartition {
-            topic: "t".into(),
-            partition,
-        });
+        let places = [0, 1].map(|partition| TopicPartition { topic: "t".into(), partition });
         log.ends(&places).await.expect("ends").iter().sum::<u64>()
     };
     let mut kinds = BTreeSet::new();
     for i in 0..200 {
         let before = ends().await;
         let outcome = faulty.append(records(i * 10)).await;
-        kinds.insert((
-            outcome.is_ok(),
-            (ends().await - before).min(10) / 10,
-            ends().await == before,
-        ));
+        kinds.insert((outcome.is_ok(), (ends().await - before).min(10) / 10, ends().await == before));
     }
     // Succeeded; failed before, midway, and after the whole.
-    assert_eq!(
-        kinds,
-        BTreeSet::from([(true, 1, false), (false, 0, true), (false, 0, false), (false, 1, false)])
-    );
+    assert_eq!(kinds, BTreeSet::from([(true, 1, false), (false, 0, true), (false, 0, false), (false, 1, false)]));
 
     let total = ends().await;
-    let from = (0..2)
-        .map(|partition| {
-            (
-                TopicPartition {
-                    topic: "t".into(),
-                    partition,
-                },
-                0,
-            )
-        })
-        .collect();
+    let from = (0..2).map(|partition| (TopicPartition { topic: "t".into(), partition }, 0)).collect();
     let mut reader = faulty.reader(from).await.expect("a reader");
     let (mut batch, mut seen, mut failures) = (Batch::default(), 0, 0);
     while seen < total {
@@ -145,10 +106,7 @@ async fn each_kind_of_failed_append_happens_and_a_failed_poll_loses_nothing() {
 #[tokio::test(start_paused = true)]
 async fn a_test_assigns_even_the_same_to_two() {
     let (log, _) = fresh().await;
-    let (one, two) = (
-        log.fork("one", 0, LogFaults::default()),
-        log.fork("two", 0, LogFaults::default()),
-    );
+    let (one, two) = (log.fork("one", 0, LogFaults::default()), log.fork("two", 0, LogFaults::default()));
     let mut one = one.join("g", "t").await.expect("joins");
     assert_eq!(one.changed().await.expect("all"), BTreeSet::from([0, 1]));
     let mut two = two.join("g", "t").await.expect("joins");

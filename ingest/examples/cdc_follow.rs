@@ -24,32 +24,16 @@ async fn main() -> Result<(), linli_connectors::Error> {
     };
     let parts = Parts {
         log: log::open(log_url, options).await?,
-        blobs: blobs::open(
-            blobs_url,
-            blobs::OpenOptions {
-                namespace: namespace.clone(),
-                data_dir: None,
-            },
-        )
-        .await?,
+        blobs: blobs::open(blobs_url, blobs::OpenOptions { namespace: namespace.clone(), data_dir: None }).await?,
         clock,
         random: Arc::new(SystemRandom::new()),
     };
-    let options = CdcOptions {
-        columns: Vec::new(),
-        reader: namespace.clone(),
-        ..CdcOptions::default()
-    };
+    let options = CdcOptions { columns: Vec::new(), reader: namespace.clone(), ..CdcOptions::default() };
     let options = Arc::new(options);
     let shutdown = CancellationToken::new();
     let mut readers = tokio::task::JoinSet::new();
     for shop in shops {
-        let reader = Reader::new(
-            Address::parse(shop)?,
-            Arc::clone(&options),
-            parts.clone(),
-            Meters::default(),
-        )?;
+        let reader = Reader::new(Address::parse(shop)?, Arc::clone(&options), parts.clone(), Meters::default())?;
         readers.spawn(reader.run(shutdown.clone()));
     }
     tokio::select! {

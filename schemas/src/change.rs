@@ -92,24 +92,13 @@ impl Source<'_> {
                 let source = &gtid[..gtid.rfind([':', '-'])?];
                 return Some(Identity::Binlog {
                     server: hash_of(source),
-                    place: BinlogPlace {
-                        file: number,
-                        pos: 0,
-                        row,
-                    },
+                    place: BinlogPlace { file: number, pos: 0, row },
                 });
             }
-            (None, Some(file), Some(pos)) => BinlogPlace {
-                file: file.rsplit('.').next()?.parse().ok()?,
-                pos,
-                row,
-            },
+            (None, Some(file), Some(pos)) => BinlogPlace { file: file.rsplit('.').next()?.parse().ok()?, pos, row },
             _ => return None,
         };
-        Some(Identity::Binlog {
-            server: hash_of(&self.server),
-            place,
-        })
+        Some(Identity::Binlog { server: hash_of(&self.server), place })
     }
 }
 
@@ -207,10 +196,7 @@ pub fn parse<'a, R: Deserialize<'a>>(topic: Topic, value: &'a [u8]) -> Result<En
 }
 
 fn malformed(topic: Topic, cause: String) -> Reject {
-    Reject::Malformed {
-        topic: topic.name(),
-        cause,
-    }
+    Reject::Malformed { topic: topic.name(), cause }
 }
 
 fn kind<R>(envelope: &Envelope<'_, R>) -> Kind {
@@ -260,10 +246,7 @@ pub(crate) fn decode_order(value: &[u8], zone: Zone) -> Result<Record, Reject> {
     };
     let paid_at = order.paid_at.map(|at| at.event_time(zone));
     if paid_at.is_some() && order.pay_amount.is_none() && envelope.op != Op::Delete {
-        return Err(malformed(
-            Topic::Orders,
-            format!("order {} is paid but has no pay_amount", order.order_id),
-        ));
+        return Err(malformed(Topic::Orders, format!("order {} is paid but has no pay_amount", order.order_id)));
     }
     let change = OrderChange {
         kind: kind(&envelope),
@@ -286,11 +269,7 @@ pub(crate) fn decode_item(value: &[u8], _zone: Zone) -> Result<Record, Reject> {
     };
     let change = ItemChange {
         // A line that came to a new key is written there like any other: it counts when its order is paid there.
-        kind: if envelope.op == Op::Delete {
-            kind(&envelope)
-        } else {
-            Kind::Written
-        },
+        kind: if envelope.op == Op::Delete { kind(&envelope) } else { Kind::Written },
         order_id: OrderId(item.order_id),
         item_id: item.item_id,
         community_id: CommunityId(item.community_id),
@@ -314,10 +293,7 @@ pub(crate) fn decode_refund(value: &[u8], zone: Zone) -> Result<Record, Reject> 
         community_id: CommunityId(refund.community_id),
         amount: refund.amount.map_or(Money(0), |amount| amount.0),
         refunded_at,
-        was_refunded: envelope
-            .before
-            .as_ref()
-            .is_some_and(|before| before.refunded_at.is_some()),
+        was_refunded: envelope.before.as_ref().is_some_and(|before| before.refunded_at.is_some()),
     };
     let event_time = refunded_at.filter(|_| !change.was_refunded);
     Ok(record(&envelope, Event::Refund(change), refund.refund_id, event_time))
@@ -435,9 +411,7 @@ impl<'de> Deserialize<'de> for Instant {
                 self.visit_i64(whole)
             }
             fn visit_str<E: de::Error>(self, text: &str) -> Result<Instant, E> {
-                parse_utc(text)
-                    .map(Instant::Utc)
-                    .ok_or_else(|| E::invalid_value(de::Unexpected::Str(text), &self))
+                parse_utc(text).map(Instant::Utc).ok_or_else(|| E::invalid_value(de::Unexpected::Str(text), &self))
             }
         }
         deserializer.deserialize_any(Either)
@@ -452,11 +426,7 @@ pub(crate) fn wall_ms(value: i64) -> Option<i64> {
     if !US.contains(&value) {
         return None;
     }
-    Some(if value.unsigned_abs() >= MS_MAX {
-        value.div_euclid(1000)
-    } else {
-        value
-    })
+    Some(if value.unsigned_abs() >= MS_MAX { value.div_euclid(1000) } else { value })
 }
 
 /// `2026-11-01T00:00:00.123Z`, with up to nine decimals of the second; those after the third are cut.
@@ -495,9 +465,7 @@ pub fn parse_utc(text: &str) -> Option<EventTime> {
         return None;
     }
     let days = days_from_civil(year, month, day);
-    Some(EventTime(
-        (((days * 24 + hour) * 60 + minute) * 60 + second) * 1000 + fraction,
-    ))
+    Some(EventTime((((days * 24 + hour) * 60 + minute) * 60 + second) * 1000 + fraction))
 }
 
 fn days_in_month(year: i64, month: i64) -> i64 {

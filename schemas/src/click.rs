@@ -7,8 +7,8 @@ use serde::Deserialize;
 use crate::event::{ActorId, Click, ClickType, Event, Record, Reject, cause_of};
 use crate::identity::{EventKey, Identity};
 use crate::plain::scan_time;
-use crate::strict::{Object, int, optional_int, optional_time_ms, time_ms};
 use crate::scan::{Scan, once};
+use crate::strict::{Object, int, optional_int, optional_time_ms, time_ms};
 use crate::{CommunityId, EventTime, SkuId, Topic, UserId};
 
 /// The fields that the jobs read, borrowed from the record. Others are kept on the log and skipped here.

@@ -46,8 +46,8 @@ impl DeadLetter {
     /// Reads what [`DeadLetter::encode`] wrote.
     pub fn decode(value: &[u8]) -> Result<DeadLetter, MalformedDeadLetter> {
         let malformed = |cause: String| MalformedDeadLetter { cause };
-        let Object(letter) =
-            sonic_rs::from_slice::<Object<DeadLetter>>(value).map_err(|error| malformed(crate::event::cause_of(&error)))?;
+        let Object(letter) = sonic_rs::from_slice::<Object<DeadLetter>>(value)
+            .map_err(|error| malformed(crate::event::cause_of(&error)))?;
         for text in [&letter.key, &letter.value] {
             DeadLetter::decode_bytes(text).map_err(|error| malformed(error.to_string()))?;
         }

@@ -173,18 +173,13 @@ pub fn decode(topic: Topic, value: &[u8], zone: Zone) -> Result<Record, Reject> 
         Topic::Refunds => crate::change::decode_refund(value, zone),
         Topic::Clicks => crate::click::decode_click(value),
         Topic::Buyers => decode_buyers(value),
-        other => Err(Reject::Malformed {
-            topic: other.name(),
-            cause: "no job reads this topic".to_owned(),
-        }),
+        other => Err(Reject::Malformed { topic: other.name(), cause: "no job reads this topic".to_owned() }),
     }
 }
 
 fn decode_buyers(value: &[u8]) -> Result<Record, Reject> {
-    let Object(part) = sonic_rs::from_slice::<Object<BuyersPart>>(value).map_err(|error| Reject::Malformed {
-        topic: Topic::Buyers.name(),
-        cause: cause_of(&error),
-    })?;
+    let Object(part) = sonic_rs::from_slice::<Object<BuyersPart>>(value)
+        .map_err(|error| Reject::Malformed { topic: Topic::Buyers.name(), cause: cause_of(&error) })?;
     Ok(Record {
         event_time: None,
         source_time: part.closed_before,

@@ -12,14 +12,12 @@ pub mod json;
 pub mod metric;
 pub mod named;
 pub mod partition;
-pub mod shop;
-mod strict;
 mod plain;
 mod scan;
+pub mod shop;
+mod strict;
 pub mod topic;
 pub mod zone;
 
-pub use ids::{
-    CategoryId, CommunityId, EventTime, LeaderId, Money, OrderId, SkuId, SupplierId, UserId,
-};
+pub use ids::{CategoryId, CommunityId, EventTime, LeaderId, Money, OrderId, SkuId, SupplierId, UserId};
 pub use topic::Topic;

@@ -128,9 +128,7 @@ impl Metric {
             | Metric::UvMinTotal
             | Metric::UvHourTotal
             | Metric::UvDayTotal => Topic::MetricsActivity,
-            Metric::TopMin | Metric::TopDay | Metric::TopDayCommunity | Metric::TopHopCommunity => {
-                Topic::MetricsTopN
-            }
+            Metric::TopMin | Metric::TopDay | Metric::TopDayCommunity | Metric::TopHopCommunity => Topic::MetricsTopN,
             Metric::BuyersDayTotal => Topic::MetricsBuyers,
         }
     }
@@ -262,7 +260,8 @@ impl MetricRecord {
 
     /// Reads what [`MetricRecord::encode`] wrote.
     pub fn decode(value: &[u8]) -> Result<MetricRecord, MalformedMetric> {
-        let Object(wire) = sonic_rs::from_slice::<Object<Wire>>(value).map_err(|error| MalformedMetric { cause: crate::event::cause_of(&error) })?;
+        let Object(wire) = sonic_rs::from_slice::<Object<Wire>>(value)
+            .map_err(|error| MalformedMetric { cause: crate::event::cause_of(&error) })?;
         let record = MetricRecord {
             key: PartKey {
                 metric: wire.metric,

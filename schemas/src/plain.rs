@@ -5,9 +5,7 @@ use std::borrow::Cow;
 use serde::Deserialize;
 
 use crate::Topic;
-use crate::change::{
-    Decimal, Envelope, Instant, ItemRow, Op, OrderRow, RefundRow, Source, parse, parse_utc, wall_ms,
-};
+use crate::change::{Decimal, Envelope, Instant, ItemRow, Op, OrderRow, RefundRow, Source, parse, parse_utc, wall_ms};
 use crate::event::Reject;
 use crate::scan::{Scan, once};
 use crate::strict::TIME_MS_MAX;
@@ -81,10 +79,13 @@ fn scan_source<'a>(json: &mut Scan<'a>) -> Option<Source<'a>> {
         "row" => once(&mut row, json.option(Scan::u64)),
         "gtid" => once(&mut gtid, json.option(Scan::string)),
         "ts_ms" => once(&mut ts_ms, scan_time(json)),
-        "snapshot" => once(&mut snapshot, json.option(|json| match json.at_string() {
-            true => json.string().map(|word| word != "false"),
-            false => json.bool(),
-        })),
+        "snapshot" => once(
+            &mut snapshot,
+            json.option(|json| match json.at_string() {
+                true => json.string().map(|word| word != "false"),
+                false => json.bool(),
+            }),
+        ),
         "event_id" => once(&mut event_id, json.option(|json| json.string().filter(|id| !id.is_empty()))),
         _ => json.skip(),
     })?;

@@ -38,9 +38,7 @@ impl<'a> Scan<'a> {
 
     #[inline]
     fn literal(&mut self, word: &str) -> Option<()> {
-        self.text.as_bytes()[self.at..]
-            .starts_with(word.as_bytes())
-            .then(|| self.at += word.len())
+        self.text.as_bytes()[self.at..].starts_with(word.as_bytes()).then(|| self.at += word.len())
     }
 
     /// Nothing but white space is left.
@@ -102,11 +100,7 @@ impl<'a> Scan<'a> {
         let rest = self.text.as_bytes().get(self.at..)?;
         let mut value = 0u64;
         let mut len = 0;
-        while let Some(digit) = rest
-            .get(len)
-            .map(|byte| byte.wrapping_sub(b'0'))
-            .filter(|digit| *digit < 10)
-        {
+        while let Some(digit) = rest.get(len).map(|byte| byte.wrapping_sub(b'0')).filter(|digit| *digit < 10) {
             value = value.wrapping_mul(10).wrapping_add(u64::from(digit));
             len += 1;
         }
@@ -145,11 +139,7 @@ impl<'a> Scan<'a> {
     /// `null` is none; anything else is read by `read`.
     #[inline]
     pub(crate) fn option<T>(&mut self, read: impl FnOnce(&mut Self) -> Option<T>) -> Option<Option<T>> {
-        if self.peek()? == b'n' {
-            self.literal("null").map(|()| None)
-        } else {
-            read(self).map(Some)
-        }
+        if self.peek()? == b'n' { self.literal("null").map(|()| None) } else { read(self).map(Some) }
     }
 
     /// Whether a string comes next.

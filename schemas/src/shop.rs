@@ -127,7 +127,9 @@ impl ShopTable {
             .skip(2)
             .map(str::trim_start)
             .take_while(|line| !line.starts_with(')'))
-            .filter(|line| !line.starts_with("PRIMARY KEY") && !line.starts_with("UNIQUE KEY") && !line.starts_with("KEY"))
+            .filter(|line| {
+                !line.starts_with("PRIMARY KEY") && !line.starts_with("UNIQUE KEY") && !line.starts_with("KEY")
+            })
             .filter_map(|line| line.split(' ').next())
     }
 }

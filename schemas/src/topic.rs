@@ -54,20 +54,10 @@ impl Topic {
     ];
 
     /// The topics that the stream jobs read; a task is one partition number over all of them.
-    pub const INPUTS: [Topic; 5] = [
-        Topic::Orders,
-        Topic::OrderItems,
-        Topic::Refunds,
-        Topic::Clicks,
-        Topic::Buyers,
-    ];
+    pub const INPUTS: [Topic; 5] = [Topic::Orders, Topic::OrderItems, Topic::Refunds, Topic::Clicks, Topic::Buyers];
 
-    pub const METRICS: [Topic; 4] = [
-        Topic::MetricsGmv,
-        Topic::MetricsActivity,
-        Topic::MetricsTopN,
-        Topic::MetricsBuyers,
-    ];
+    pub const METRICS: [Topic; 4] =
+        [Topic::MetricsGmv, Topic::MetricsActivity, Topic::MetricsTopN, Topic::MetricsBuyers];
 
     /// The name on the log, without a namespace.
     pub const fn name(self) -> &'static str {
@@ -94,18 +84,11 @@ impl Topic {
 
     /// Whether the log may drop all but the newest record of a key.
     pub const fn compacted(self) -> bool {
-        matches!(
-            self,
-            Topic::MetricsGmv | Topic::MetricsActivity | Topic::MetricsTopN | Topic::MetricsBuyers
-        )
+        matches!(self, Topic::MetricsGmv | Topic::MetricsActivity | Topic::MetricsTopN | Topic::MetricsBuyers)
     }
 
     /// The name on a log that several runs share: `<namespace>.<name>`, or the bare name.
     pub fn in_namespace(self, namespace: &str) -> String {
-        if namespace.is_empty() {
-            self.name().to_owned()
-        } else {
-            format!("{namespace}.{}", self.name())
-        }
+        if namespace.is_empty() { self.name().to_owned() } else { format!("{namespace}.{}", self.name()) }
     }
 }

@@ -24,9 +24,7 @@ impl Zone {
     pub const UTC: Zone = Zone(chrono_tz::UTC);
 
     pub fn parse(name: &str) -> Result<Zone, UnknownZone> {
-        name.parse()
-            .map(Zone)
-            .map_err(|_| UnknownZone { name: name.to_owned() })
+        name.parse().map(Zone).map_err(|_| UnknownZone { name: name.to_owned() })
     }
 
     pub fn name(self) -> &'static str {

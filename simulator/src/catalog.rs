@@ -85,9 +85,8 @@ impl Catalog {
         let categories = categories();
         let products = products(&categories);
         let brands = brands();
-        let mut skus: Vec<Sku> = (0..options.skus as usize)
-            .map(|i| sku(options.seed, i, &products, &categories, &brands))
-            .collect();
+        let mut skus: Vec<Sku> =
+            (0..options.skus as usize).map(|i| sku(options.seed, i, &products, &categories, &brands)).collect();
         let weights = weights(options.seed, &skus, &categories);
         let total: f64 = weights.iter().sum();
         for (sku, weight) in skus.iter_mut().zip(&weights) {
@@ -103,7 +102,14 @@ impl Catalog {
     }
 
     /// Pieces that a warehouse has for sale when a day begins.
-    pub(crate) fn opening(&self, options: &ShopOptions, day: i32, week_factor: f64, warehouse: usize, sku: usize) -> i64 {
+    pub(crate) fn opening(
+        &self,
+        options: &ShopOptions,
+        day: i32,
+        week_factor: f64,
+        warehouse: usize,
+        sku: usize,
+    ) -> i64 {
         let goods = &self.skus[sku];
         let expected = goods.expected[warehouse];
         if goods.shelf_days > FRESH_DAYS {
@@ -169,13 +175,7 @@ fn products(categories: &[Category]) -> Vec<Product> {
     listed.into_iter().map(|(_, product)| product).collect()
 }
 
-fn sku(
-    seed: u64,
-    index: usize,
-    products: &[Product],
-    categories: &[Category],
-    brands: &[Brand],
-) -> Sku {
+fn sku(seed: u64, index: usize, products: &[Product], categories: &[Category], brands: &[Brand]) -> Sku {
     let product = &products[index / SPECS % products.len()];
     let (spec, list_price) = product.specs[index % SPECS];
     // beyond the list, the same goods come from further brands
@@ -183,8 +183,7 @@ fn sku(
     let category = &categories[product.category];
     let mut rng = Rng::of(&[seed, 10, (index / SPECS) as u64]);
     let branded = category.category_id > UNBRANDED || edition > 0;
-    let fitting: Vec<&Brand> =
-        brands.iter().filter(|b| b.category.is_empty() || b.category == category.code).collect();
+    let fitting: Vec<&Brand> = brands.iter().filter(|b| b.category.is_empty() || b.category == category.code).collect();
     let brand = branded.then(|| fitting[(rng.below(fitting.len() as u64) as usize + edition) % fitting.len()]);
     let series = if edition >= fitting.len() { format!(" {}", edition / fitting.len() + 1) } else { String::new() };
     let price = list_price * (97 + rng.below(7) as i64) / 100 + edition as i64 * 10;
@@ -200,7 +199,12 @@ fn sku(
         supplier_id: 501 + suppliers as i64,
         brand_id: brand.map(|b| b.brand_id),
         title: format!("{}{}{series} {spec}", brand.map_or("", |b| b.name), product.zh).into(),
-        title_en: format!("{}{}{series} {spec}", brand.map_or(String::new(), |b| format!("{} ", b.name_en)), product.en).into(),
+        title_en: format!(
+            "{}{}{series} {spec}",
+            brand.map_or(String::new(), |b| format!("{} ", b.name_en)),
+            product.en
+        )
+        .into(),
         spec: spec.into(),
         price,
         cost: price * (category.cost_percent + rng.between(-4, 4)) / 100,

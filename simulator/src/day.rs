@@ -158,8 +158,7 @@ impl DayStream {
         let wave = self.schedule.waves[wave].clone();
         let w = wave.warehouse;
         let goods = || wave.goods.iter().enumerate().map(|(n, (sku, qty))| (n, *sku as usize, *qty));
-        let mut rows: Vec<RowChange> =
-            goods().map(|(_, sku, qty)| self.ledger.ship(world, w, sku, at, qty)).collect();
+        let mut rows: Vec<RowChange> = goods().map(|(_, sku, qty)| self.ledger.ship(world, w, sku, at, qty)).collect();
         rows.extend(goods().map(|(n, sku, qty)| movement(world, self.unique(n), w, sku, "outbound", -qty, at)));
         rows
     }

@@ -31,6 +31,6 @@ pub use change::{Body, Change, ClickChange, Op, Position, RowChange, Transaction
 pub use city::{City, Community, Leader, Supplier, Warehouse};
 pub use error::{Error, Result};
 pub use options::ShopOptions;
-pub use shop::{Changes, Shop};
 pub(crate) use shop::World;
+pub use shop::{Changes, Shop};
 pub use table::{Column, Row, Table, Type, Value};

@@ -127,7 +127,8 @@ pub fn live(world: &World, rng: &mut Rng, order: &mut Order, day_end: i64) {
     let accepting = 25 * SECOND + (pace * rng.waiting(9.0 * 60e3)) as i64;
     order.accepted = order.paid + accepting.min(75 * MINUTE);
     // sorted in the night by community, collected from the pick-up point the day after
-    let spread = |salt: u64, range: i64| (mix(&[world.options.seed, salt, u64::from(order.community)]) % range as u64) as i64;
+    let spread =
+        |salt: u64, range: i64| (mix(&[world.options.seed, salt, u64::from(order.community)]) % range as u64) as i64;
     let wave = day_end + 2 * HOUR + spread(50, 3 * HOUR) + (pace * rng.unit() * 25.0 * 60e3) as i64;
     order.sorted = wave.max(order.accepted + 10 * MINUTE).min(day_end + 6 * HOUR + 50 * MINUTE);
     let arrived = day_end + 8 * HOUR + 30 * MINUTE + spread(51, 150 * MINUTE);

@@ -11,7 +11,8 @@ use crate::{RowChange, Table, World, city};
 
 /// Tables of orders and of items over all servers; half of them on each.
 pub const TABLES: u64 = 16;
-const NOTES: [&str; 6] = ["请放门口，谢谢", "到了请打电话", "要新鲜一点的", "不要葱", "放自提点冰柜", "麻烦晚上七点后送"];
+const NOTES: [&str; 6] =
+    ["请放门口，谢谢", "到了请打电话", "要新鲜一点的", "不要葱", "放自提点冰柜", "麻烦晚上七点后送"];
 const GATEWAYS: [&str; 4] = ["wechat", "wechat", "wechat", "alipay"];
 const COUPON_DAYS: i64 = 7;
 
@@ -49,11 +50,7 @@ fn texts(world: &World, order: &Order) -> Rng {
 impl Plan {
     fn ids(&self, world: &World, order: &Order) -> (Value, Value, Value) {
         let community = &world.city.communities[order.community as usize];
-        (
-            Value::UInt(order.order_id),
-            Value::Int(community.community_id),
-            Value::Int(community.leader_id),
-        )
+        (Value::UInt(order.order_id), Value::Int(community.community_id), Value::Int(community.leader_id))
     }
 
     /// When the whole of an order is refunded.

@@ -133,9 +133,7 @@ impl World {
 
     /// What the shop has when it opens: a part of an ordinary day's demand.
     pub fn first_stock(&self) -> [Vec<i64>; WAREHOUSES] {
-        std::array::from_fn(|w| {
-            self.catalog.skus.iter().map(|sku| (sku.expected[w] * 0.3) as i64 + 1).collect()
-        })
+        std::array::from_fn(|w| self.catalog.skus.iter().map(|sku| (sku.expected[w] * 0.3) as i64 + 1).collect())
     }
 }
 

@@ -37,11 +37,13 @@ fn first_days(shop: &Shop, days: i32) -> Vec<Change> {
 }
 
 fn rows(changes: &[Change]) -> impl Iterator<Item = (&Change, u8, &RowChange)> {
-    changes.iter().filter_map(|change| match &change.body {
-        Body::Transaction(transaction) => Some((change, transaction)),
-        Body::Click(_) => None,
-    })
-    .flat_map(|(change, transaction)| transaction.rows.iter().map(move |row| (change, transaction.server, row)))
+    changes
+        .iter()
+        .filter_map(|change| match &change.body {
+            Body::Transaction(transaction) => Some((change, transaction)),
+            Body::Click(_) => None,
+        })
+        .flat_map(|(change, transaction)| transaction.rows.iter().map(move |row| (change, transaction.server, row)))
 }
 
 fn number(table: Table, row: &Row, column: &str) -> Option<i64> {

@@ -47,9 +47,7 @@ fn an_order_takes_its_steps_in_turn() {
         let steps = set.iter().flatten().count();
         assert_eq!(steps, [1, 2, 3, 4, 5, 5, 1][to as usize], "status {to} with {set:?}");
     }
-    let legal = [
-        (None, 0), (Some(0), 1), (Some(1), 2), (Some(2), 3), (Some(3), 4), (Some(4), 5), (Some(0), 6),
-    ];
+    let legal = [(None, 0), (Some(0), 1), (Some(1), 2), (Some(2), 3), (Some(3), 4), (Some(4), 5), (Some(0), 6)];
     assert!(seen.keys().all(|step| legal.contains(step)), "{seen:?}");
     assert!(legal.iter().all(|step| seen.contains_key(step)), "{seen:?}");
 }

@@ -11,7 +11,8 @@ fn print_of(shop: &Shop, days: i32) -> u64 {
     for change in first_days(shop, days) {
         records.write(&change, &mut out);
         for record in out.drain(..) {
-            let bytes = record.topic.bytes().chain(record.key.to_vec()).chain(record.value.unwrap_or_default().to_vec());
+            let bytes =
+                record.topic.bytes().chain(record.key.to_vec()).chain(record.value.unwrap_or_default().to_vec());
             for byte in bytes {
                 hash = (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);
             }
@@ -31,10 +32,8 @@ fn a_stream_taken_up_anywhere_goes_on_as_if_uninterrupted() {
     let shop = shop(3);
     let whole = first_days(&shop, 4);
     let boundaries = whole.windows(2).enumerate().filter(|(_, w)| w[0].position.day != w[1].position.day);
-    let places: Vec<usize> = boundaries
-        .flat_map(|(i, _)| [i, i + 1, i + 2])
-        .chain((0..whole.len()).step_by(whole.len() / 23))
-        .collect();
+    let places: Vec<usize> =
+        boundaries.flat_map(|(i, _)| [i, i + 1, i + 2]).chain((0..whole.len()).step_by(whole.len() / 23)).collect();
     for place in places {
         let again: Vec<_> = shop.changes(whole[place].position).take(400.min(whole.len() - place)).collect();
         assert!(again == whole[place..place + again.len()], "taken up at change {place}, {:?}", whole[place].position);

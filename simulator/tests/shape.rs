@@ -24,7 +24,8 @@ fn days_and_weeks_have_their_shape() {
     // Thursday to Wednesday
     let hours = placed(7);
     let at = |days: &[i32], wanted: &[i64]| -> f64 {
-        let sum: u32 = days.iter().flat_map(|d| wanted.iter().map(|h| hours.get(&(*d, *h)).copied().unwrap_or(0))).sum();
+        let sum: u32 =
+            days.iter().flat_map(|d| wanted.iter().map(|h| hours.get(&(*d, *h)).copied().unwrap_or(0))).sum();
         f64::from(sum) / (days.len() * wanted.len()) as f64
     };
     let (weekdays, weekend) = ([0, 1, 4, 5, 6], [2, 3]);
@@ -57,7 +58,9 @@ fn a_promotion_sells_its_goods() {
                     let hours = (until - from) as f64 / HOUR as f64;
                     if (*from..*until).contains(&change.at.0) {
                         during += 1.0 / hours;
-                    } else if (until - HOUR * 5..from - HOUR).contains(&change.at.0) || (until + HOUR..until + HOUR * 2).contains(&change.at.0) {
+                    } else if (until - HOUR * 5..from - HOUR).contains(&change.at.0)
+                        || (until + HOUR..until + HOUR * 2).contains(&change.at.0)
+                    {
                         without += 0.25;
                     }
                 }
@@ -75,7 +78,9 @@ fn slow_leaders_are_slow() {
     let mut accepting: HashMap<i64, (i64, i64)> = HashMap::new();
     for (_, _, row) in rows(&changes).filter(|(_, _, r)| r.table == Table::Orders) {
         let n = |name| number(row.table, &row.after, name);
-        if let (Some(2), Some(paid), Some(accepted), Some(leader)) = (n("status"), n("paid_at"), n("accepted_at"), n("leader_id")) {
+        if let (Some(2), Some(paid), Some(accepted), Some(leader)) =
+            (n("status"), n("paid_at"), n("accepted_at"), n("leader_id"))
+        {
             let sum = accepting.entry(leader).or_default();
             *sum = (sum.0 + accepted - paid, sum.1 + 1);
         }

@@ -286,7 +286,10 @@ fn report(run: &Run, lines: usize) {
         sum += spent.apply[i];
         println!(
             "{:17} {:9} records  decode {:.3}  decode + admission + jobs {:.3} s a million lines",
-            topic.name(), spent.records[i], per_million(spent.decode[i]), per_million(spent.apply[i])
+            topic.name(),
+            spent.records[i],
+            per_million(spent.decode[i]),
+            per_million(spent.apply[i])
         );
     }
     println!("finish_epoch {:.3}, all of it {:.3} s a million lines", per_million(spent.finish), per_million(sum));
@@ -310,7 +313,12 @@ fn total(tasks: &[Task]) -> BTreeMap<&'static str, BTreeMap<&'static str, [u64; 
 }
 
 /// Sums of one value by window and key over the shards.
-fn sums(table: &BTreeMap<PartKey, MetricRecord>, metric: Metric, key: &[usize], value: usize) -> BTreeMap<Vec<i64>, i64> {
+fn sums(
+    table: &BTreeMap<PartKey, MetricRecord>,
+    metric: Metric,
+    key: &[usize],
+    value: usize,
+) -> BTreeMap<Vec<i64>, i64> {
     let mut sums = BTreeMap::new();
     for record in table.values().filter(|record| record.key.metric == metric) {
         for row in 0..record.rows() {

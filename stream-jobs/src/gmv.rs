@@ -69,11 +69,9 @@ impl Job for Gmv {
 
     fn deliver(&mut self, out: &mut Delivery<'_>) {
         let Gmv { minutes, days, buyers, refund_minutes, refund_days, .. } = self;
-        for (metric, windows) in [
-            (Metric::GmvMin, minutes),
-            (Metric::RefundMin, refund_minutes),
-            (Metric::RefundDay, refund_days),
-        ] {
+        for (metric, windows) in
+            [(Metric::GmvMin, minutes), (Metric::RefundMin, refund_minutes), (Metric::RefundDay, refund_days)]
+        {
             windows.each_dirty(|start, window| {
                 let rows = window.rows().into_iter().map(|(id, sum)| [id, sum.amount, i64::from(sum.count)]);
                 out.metric((metric, start, 0), window.end, columns(rows));

@@ -13,7 +13,10 @@ use crate::codec::{Damaged, Reader, Writer};
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Change {
     /// A record without an effect of its own, to be known when it comes again. `topic` is its place in the inputs.
-    Seen { topic: u8, key: SeenKey },
+    Seen {
+        topic: u8,
+        key: SeenKey,
+    },
     Paid(Payment),
     Line(LineChange),
     Refunded(Refund),

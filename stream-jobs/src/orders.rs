@@ -261,7 +261,11 @@ impl Orders {
 
     /// An order that began in the previous generation stays there.
     fn generation_of(&mut self, order_id: u64) -> &mut Generation {
-        if self.previous.orders.get(&Order::unpaid(order_id)).is_some() { &mut self.previous } else { &mut self.current }
+        if self.previous.orders.get(&Order::unpaid(order_id)).is_some() {
+            &mut self.previous
+        } else {
+            &mut self.current
+        }
     }
 
     pub(crate) fn forget(&mut self, marks: &Marks, horizon: i64) {

@@ -113,9 +113,9 @@ impl Task {
         let corrupt = |what: String| move |error: Damaged| CorruptState { shard, cause: format!("{what}: {error}") };
         let mut task = Task::new(config);
         if let Some(base) = base {
-            task.load_base(base).map_err(corrupt("base".to_owned()))?.map_or(Ok(()), |cause| {
-                Err(CorruptState { shard, cause })
-            })?;
+            task.load_base(base)
+                .map_err(corrupt("base".to_owned()))?
+                .map_or(Ok(()), |cause| Err(CorruptState { shard, cause }))?;
         }
         for (i, delta) in deltas.iter().enumerate() {
             let what = format!("delta {} of {}", i + 1, deltas.len());

@@ -92,7 +92,8 @@ impl Lines {
 
     fn line(&self, random: &mut Random, i: usize, at: i64) -> String {
         let user = 1 + random.below(self.users);
-        let community = if random.below(100) < 90 { 1 + user % self.communities } else { 1 + random.below(self.communities) };
+        let community =
+            if random.below(100) < 90 { 1 + user % self.communities } else { 1 + random.below(self.communities) };
         let sku = |random: &mut Random| {
             let rank = random.below(self.skus).min(random.below(self.skus));
             (1 + rank) * 7_919_003

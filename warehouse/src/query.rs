@@ -156,9 +156,7 @@ pub(crate) fn named_failure(warehouse: &Warehouse, named: Named, error: clickhou
 
 /// Binds the filter on one community, or none.
 pub(crate) fn for_community(query: Query, community: Option<CommunityId>) -> Query {
-    query
-        .param("all", u8::from(community.is_none()))
-        .param("community_id", community.map_or(0, |c| c.0))
+    query.param("all", u8::from(community.is_none())).param("community_id", community.map_or(0, |c| c.0))
 }
 
 /// GMV by minute of the half-open range; minutes without a paid order are left out.
@@ -223,8 +221,7 @@ pub async fn top_of_community(
 
 /// Paid orders by hour of the local days `from..=to`, both as days since 1970-01-01.
 pub async fn orders_by_hour(warehouse: &Warehouse, from: u16, to: u16, limit: Duration) -> Result<Vec<HourOrders>> {
-    let query =
-        warehouse.query_within(ORDERS_BY_HOUR.sql, limit).param("from", date(from)).param("to", date(to));
+    let query = warehouse.query_within(ORDERS_BY_HOUR.sql, limit).param("from", date(from)).param("to", date(to));
     all(warehouse, ORDERS_BY_HOUR, query).await
 }
 
@@ -246,7 +243,9 @@ mod tests {
         for query in ALL {
             assert!(query.sql.starts_with("-- "), "{}", query.name);
             assert!(!query.question().is_empty(), "{}", query.name);
-            assert!(!query.sql.contains('?') || query.sql.matches('?').count() == query.question().matches('?').count());
+            assert!(
+                !query.sql.contains('?') || query.sql.matches('?').count() == query.question().matches('?').count()
+            );
             assert!(!query.sql.contains("SELECT"), "{}", query.name);
         }
     }

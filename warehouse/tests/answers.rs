@@ -65,8 +65,17 @@ async fn every_file_has_its_header_and_its_rows_in_order() {
     let (bench, serving, folder) = loaded("answers_all").await;
     write(&bench, &serving, folder.path()).await;
     let names = [
-        "gmv_min", "gmv_min_total", "gmv_day", "gmv_day_total", "uv_min", "uv_hour", "uv_day", "uv_day_total",
-        "buyers_day", "buyers_day_total", "top_day",
+        "gmv_min",
+        "gmv_min_total",
+        "gmv_day",
+        "gmv_day_total",
+        "uv_min",
+        "uv_hour",
+        "uv_day",
+        "uv_day_total",
+        "buyers_day",
+        "buyers_day_total",
+        "top_day",
     ];
     let all: String = names.map(|name| format!("# {name}\n{}", read(folder.path(), name))).concat();
     expect![[r#"
@@ -134,9 +143,8 @@ async fn every_file_has_its_header_and_its_rows_in_order() {
 #[tokio::test(flavor = "multi_thread")]
 async fn totals_come_from_the_serving_store_where_it_has_the_day_whole() {
     let (bench, serving, folder) = loaded("answers_serving").await;
-    let altered = |shard: u32, epoch: u64, gmv: i64| {
-        part(Metric::GmvDay, DAY, 0, shard, epoch, &[&[1], &[gmv], &[1], &[1]])
-    };
+    let altered =
+        |shard: u32, epoch: u64, gmv: i64| part(Metric::GmvDay, DAY, 0, shard, epoch, &[&[1], &[gmv], &[1], &[1]]);
     // One of two shards: the day is not whole there.
     serving.put(&[altered(0, 1, 1_000)]).await;
     write(&bench, &serving, folder.path()).await;
@@ -150,7 +158,9 @@ async fn totals_come_from_the_serving_store_where_it_has_the_day_whole() {
     let total = read(folder.path(), "gmv_day_total");
     assert!(total.contains(&format!("{DAY},2000\n")), "{total}");
     assert!(total.contains(&format!("{},40\n", DAY + DAY_MS)), "the other day is the warehouse's: {total}");
-    serving.put(&[part(Metric::UvDayTotal, DAY, 0, 0, 9, &[&[30]]), part(Metric::UvDayTotal, DAY, 0, 1, 9, &[&[4]])]).await;
+    serving
+        .put(&[part(Metric::UvDayTotal, DAY, 0, 0, 9, &[&[30]]), part(Metric::UvDayTotal, DAY, 0, 1, 9, &[&[4]])])
+        .await;
     serving.put(&[part(Metric::BuyersDayTotal, DAY, 0, 0, 9, &[&[17]])]).await;
     write(&bench, &serving, folder.path()).await;
     assert!(read(folder.path(), "uv_day_total").contains(&format!("{DAY},34\n")));

@@ -67,7 +67,9 @@ async fn a_moved_order_is_kept_on_its_new_side() {
     };
     let (old, new) = (order(1, 5, 100, Some(DAY)), order(1, 6, 100, Some(DAY)));
     bench.append(Topic::Orders, &[keyed(5, change("c", DAY, Value::Null, old.clone()))]).await;
-    bench.append(Topic::Orders, &[keyed(6, moved("c", Value::Null, new)), keyed(5, moved("d", old, Value::Null))]).await;
+    bench
+        .append(Topic::Orders, &[keyed(6, moved("c", Value::Null, new)), keyed(5, moved("d", old, Value::Null))])
+        .await;
     let status = bench.load_facts().await.status();
     assert_eq!(status.ignored, 1);
     assert_eq!(bench.tsv("select order_id, community_id, deleted from orders final").await, "1\t6\t0\n");

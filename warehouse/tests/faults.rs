@@ -34,7 +34,10 @@ async fn fill(bench: &Bench) {
         if i % 3 == 0 {
             let line = imported("orders", &format!("e{i}"), 0, at, paid);
             orders.extend([(key.clone(), line.clone()), (key.clone(), line)]);
-            items.push((key.clone(), imported("order_items", &format!("e{i}"), 1, at, item(i, 1, community, 70 + (i % 5) as i64, 2, 50))));
+            items.push((
+                key.clone(),
+                imported("order_items", &format!("e{i}"), 1, at, item(i, 1, community, 70 + (i % 5) as i64, 2, 50)),
+            ));
         } else {
             orders.push((key.clone(), change("c", at - 9, Value::Null, unpaid.clone())));
             if i % 5 != 0 {
@@ -75,7 +78,8 @@ async fn run_and_crash(bench: &Bench, round: u64) {
         ..LogFaults::default()
     };
     endpoints.log = Arc::new(bench.memory.fork("faulty", round, faults));
-    endpoints.blobs = Arc::new(FaultyBlobs::new(Arc::clone(&bench.blobs), round, BlobFaults { before: 0.2, after: 0.2 }));
+    endpoints.blobs =
+        Arc::new(FaultyBlobs::new(Arc::clone(&bench.blobs), round, BlobFaults { before: 0.2, after: 0.2 }));
     let small = |facts: bool| {
         let mut options = bench.options(facts);
         options.rows_max = 40;
@@ -90,8 +94,10 @@ async fn run_and_crash(bench: &Bench, round: u64) {
         tokio::spawn(run_results(endpoints, small(false), results.clone(), shutdown)),
     ];
     let wanted = bench.ends(&[Topic::Clicks]).await;
-    let some: std::collections::BTreeMap<_, _> =
-        wanted.into_iter().map(|(topic, ends)| (topic, ends.into_iter().map(|end| end * (round + 1) / 4).collect())).collect();
+    let some: std::collections::BTreeMap<_, _> = wanted
+        .into_iter()
+        .map(|(topic, ends)| (topic, ends.into_iter().map(|end| end * (round + 1) / 4).collect()))
+        .collect();
     // Either that far, or long enough: what counts is the end.
     drop(tokio::time::timeout(Duration::from_secs(5), facts.wait_until(&some)).await);
     running.iter().for_each(tokio::task::JoinHandle::abort);
@@ -114,7 +120,9 @@ async fn crashes_and_failing_stores_change_no_answer() {
     rough.load_results().await;
     rough.load_facts_with_letters().await;
     assert_eq!(answers(&rough).await, expected);
-    let sales = rough.tsv("select biz_date, community_id, sku_id, sum(quantity), sum(amount) from sales group by all order by all").await;
+    let sales = rough
+        .tsv("select biz_date, community_id, sku_id, sum(quantity), sum(amount) from sales group by all order by all")
+        .await;
     assert_eq!(sales, expected[4], "community_sales is the sum over the facts");
 }
 

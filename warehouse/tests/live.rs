@@ -211,7 +211,10 @@ async fn what_can_be_chosen_is_of_today_and_of_the_last_days() {
     stage.bench.append(Topic::Skus, &[row("r", "null", old), row("u", old, new)]).await;
     let gone = r#"{"community_id":2,"name":"旧苑"}"#;
     let lives = r#"{"community_id":40,"name":"滨江花园"}"#;
-    stage.bench.append(Topic::Communities, &[row("c", "null", gone), row("d", gone, "null"), row("c", "null", lives)]).await;
+    stage
+        .bench
+        .append(Topic::Communities, &[row("c", "null", gone), row("d", gone, "null"), row("c", "null", lives)])
+        .await;
     stage.bench.load_facts().await;
     let known = stage.view.known().await.expect("an answer");
     assert_eq!(known.sku_names, BTreeMap::from([(SkuId(65), "红富士苹果".to_owned())]));

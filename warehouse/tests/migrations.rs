@@ -26,7 +26,8 @@ async fn a_migration_cut_off_before_its_record_is_applied_again() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_altered_migration_is_refused_with_the_remedy() {
     let warehouse = empty_database("migrations_altered").await;
-    let original = [Migration { number: 1, name: "0001_t", sql: "create table t (a Int64) engine = MergeTree order by a" }];
+    let original =
+        [Migration { number: 1, name: "0001_t", sql: "create table t (a Int64) engine = MergeTree order by a" }];
     migrate_with(&warehouse, &original).await.expect("applies");
     let altered = [Migration { sql: "create table t (a Int32) engine = MergeTree order by a", ..original[0] }];
     let error = migrate_with(&warehouse, &altered).await.expect_err("refused");

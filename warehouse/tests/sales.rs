@@ -7,8 +7,7 @@ use serde_json::Value;
 use super::support::records::{change, imported, item, order};
 use super::support::{Bench, DAY, DAY_MS};
 
-const SALES: &str =
-    "select event_date, community_id, sku_id, quantity, amount from community_sales final order by all";
+const SALES: &str = "select event_date, community_id, sku_id, quantity, amount from community_sales final order by all";
 /// The definition, over the facts alone.
 const DEFINITION: &str = "select biz_date, community_id, sku_id, sum(quantity), sum(amount) from sales
     group by all order by all";
@@ -84,7 +83,9 @@ async fn cells_that_went_away_are_dropped() {
     let bench = Bench::new("sales_gone").await;
     let at = DAY + 3_600_000;
     let first = |fen| keyed(5, imported("orders", "e1", 0, at, order(1, 5, fen, Some(at))));
-    bench.append(Topic::Orders, &[first(700), keyed(5, imported("orders", "e2", 0, at, order(2, 5, 9, Some(at))))]).await;
+    bench
+        .append(Topic::Orders, &[first(700), keyed(5, imported("orders", "e2", 0, at, order(2, 5, 9, Some(at))))])
+        .await;
     let items = [
         keyed(5, imported("order_items", "e1", 1, at, item(1, 1, 5, 77, 2, 350))),
         keyed(5, imported("order_items", "e2", 1, at, item(2, 1, 5, 78, 1, 9))),

@@ -45,20 +45,9 @@ pub async fn run(parts: &Parts, output: &Output) -> Outcome {
     let options = Arc::new(options(&parts.config.cdc, parts)?);
     // Positions of a measurement are nobody's.
     let blobs = blobs::open("memory://", blobs::OpenOptions::default()).await?;
-    let reader = ReaderParts {
-        blobs,
-        ..reader_parts(parts).await?
-    };
+    let reader = ReaderParts { blobs, ..reader_parts(parts).await? };
     let addresses = addresses(parts)?;
-    let follow = measure(
-        parts,
-        &reader,
-        &options,
-        &addresses,
-        Begin::OldestBinlog,
-        Until::CaughtUp,
-    )
-    .await?;
+    let follow = measure(parts, &reader, &options, &addresses, Begin::OldestBinlog, Until::CaughtUp).await?;
     let blobs = blobs::open("memory://", blobs::OpenOptions::default()).await?;
     let reader = ReaderParts { blobs, ..reader };
     let snapshot = measure(parts, &reader, &options, &addresses, Begin::Snapshot, Until::CaughtUp).await?;
@@ -107,16 +96,9 @@ async fn measure(
         let meters = Meters::default();
         let one = Reader::new(address.clone(), Arc::clone(options), reader.clone(), meters.clone())?;
         one.begin(begin).until(until).run(CancellationToken::new()).await?;
-        rows += if begin == Begin::Snapshot {
-            meters.snapshot()
-        } else {
-            meters.rows()
-        };
+        rows += if begin == Begin::Snapshot { meters.snapshot() } else { meters.rows() };
     }
-    let (seconds, cpu_seconds) = (
-        seconds_since(&*parts.clock, started_ms),
-        Process::Own.cpu_seconds() - cpu,
-    );
+    let (seconds, cpu_seconds) = (seconds_since(&*parts.clock, started_ms), Process::Own.cpu_seconds() - cpu);
     Ok(Stage {
         rows,
         seconds,

@@ -49,10 +49,7 @@ async fn snapshot(parts: &Parts, tables: &[String], output: &Output) -> Outcome 
         }
     }
     output.result(&serde_json::json!({ "asked": tables }), |_| {
-        format!(
-            "asked for {}; `linli ingest cdc position show` tells what is open",
-            tables.join(", ")
-        )
+        format!("asked for {}; `linli ingest cdc position show` tells what is open", tables.join(", "))
     });
     Ok(())
 }
@@ -82,11 +79,7 @@ async fn show(parts: &Parts, output: &Output) -> Outcome {
 }
 
 fn listed(names: &[String]) -> String {
-    if names.is_empty() {
-        "none".to_owned()
-    } else {
-        names.join(", ")
-    }
+    if names.is_empty() { "none".to_owned() } else { names.join(", ") }
 }
 
 fn target(target: &PositionTarget) -> Outcome<Target> {
@@ -97,10 +90,7 @@ fn target(target: &PositionTarget) -> Outcome<Target> {
     if let Some(time) = &target.time {
         return match linli_schemas::change::parse_utc(time) {
             Some(at) => Ok(Target::Time(at.0)),
-            None => bad(
-                &format!("time \"{time}\" is not understood"),
-                "write it as in 2026-11-01T08:00:00Z",
-            ),
+            None => bad(&format!("time \"{time}\" is not understood"), "write it as in 2026-11-01T08:00:00Z"),
         };
     }
     match target.place.as_deref().and_then(Place::parse) {
@@ -121,9 +111,7 @@ async fn set(parts: &Parts, target: &Target, dry_run: bool, output: &Output) -> 
             .iter()
             .map(|moved| {
                 let place = |position: &Option<Position>| {
-                    position
-                        .as_ref()
-                        .map_or("a new snapshot".to_owned(), ToString::to_string)
+                    position.as_ref().map_or("a new snapshot".to_owned(), ToString::to_string)
                 };
                 let known = |figure: Option<u64>| figure.map_or("?".to_owned(), |figure| figure.to_string());
                 format!(
@@ -145,11 +133,7 @@ async fn set(parts: &Parts, target: &Target, dry_run: bool, output: &Output) -> 
 }
 
 async fn follow(parts: &Parts, until_caught_up: bool, output: &Output) -> Outcome {
-    let until = if until_caught_up {
-        Until::CaughtUp
-    } else {
-        Until::Stopped
-    };
+    let until = if until_caught_up { Until::CaughtUp } else { Until::Stopped };
     let addresses = addresses(parts)?;
     let options = Arc::new(options(&parts.config.cdc, parts)?);
     let reader_parts = reader_parts(parts).await?;
@@ -160,11 +144,7 @@ async fn follow(parts: &Parts, until_caught_up: bool, output: &Output) -> Outcom
         output.note(format!("following {address:?}"));
         let meters = Meters::default();
         let reader = Reader::new(address, Arc::clone(&options), reader_parts.clone(), meters.clone())?.until(until);
-        tokio::spawn(show_snapshot(
-            Arc::clone(&parts.clock),
-            meters,
-            output.progress(0, "snapshot"),
-        ));
+        tokio::spawn(show_snapshot(Arc::clone(&parts.clock), meters, output.progress(0, "snapshot")));
         readers.spawn(reader.run(stop.clone()));
     }
     let mut outcome: Outcome = Ok(());
@@ -209,10 +189,7 @@ pub fn options(cdc: &Cdc, parts: &Parts) -> Outcome<CdcOptions> {
     let mut hash_key = cdc.hash_key.clone().into_bytes();
     if !cdc.hash_key_file.as_os_str().is_empty() {
         hash_key = std::fs::read(&cdc.hash_key_file).map_err(|error| {
-            Failure::new(
-                Kind::Config,
-                format!("cdc.hash_key_file {}: {error}", cdc.hash_key_file.display()),
-            )
+            Failure::new(Kind::Config, format!("cdc.hash_key_file {}: {error}", cdc.hash_key_file.display()))
         })?;
         hash_key.truncate(hash_key.trim_ascii_end().len());
     }

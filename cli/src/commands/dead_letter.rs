@@ -52,9 +52,8 @@ fn line(letter: &Shown) -> String {
 
 /// The newest `limit`, each once, oldest first.
 async fn read(log: &dyn EventLog, partitions: u32, limit: usize, code: Option<&str>) -> Outcome<Vec<Shown>> {
-    let places: Vec<TopicPartition> = (0..partitions)
-        .map(|partition| TopicPartition { topic: Topic::DeadLetter.name().into(), partition })
-        .collect();
+    let places: Vec<TopicPartition> =
+        (0..partitions).map(|partition| TopicPartition { topic: Topic::DeadLetter.name().into(), partition }).collect();
     let ends = log.ends(&places).await?;
     let mut left: u64 = ends.iter().sum();
     let mut reader = log.reader(places.into_iter().map(|place| (place, 0)).collect()).await?;

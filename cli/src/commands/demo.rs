@@ -70,6 +70,8 @@ fn feed_shop(
     shop.orders_per_day = parts.config.simulator.orders_per_day;
     let options = FeedOptions::new(shop, parts.config.partitions);
     let clock = parts.clock.clone();
-    async move { feed::run(log, clock, options, blobs, shutdown).await?;
-        Ok(()) }
+    async move {
+        feed::run(log, clock, options, blobs, shutdown).await?;
+        Ok(())
+    }
 }

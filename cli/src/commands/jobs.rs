@@ -46,7 +46,8 @@ pub async fn run(parts: &Parts, output: &Output) -> Outcome {
     };
     let options = jobs_options(&parts.config, parts, Assignment::Group(parts.config.jobs.group.clone()));
     let shutdown = shutdown_on_signal();
-    let report = linli_stream_runtime::run(ports, options, Meters::unregistered(), StatusBoard::default(), shutdown).await?;
+    let report =
+        linli_stream_runtime::run(ports, options, Meters::unregistered(), StatusBoard::default(), shutdown).await?;
     output.result(&ran(&report), |ran| format!("stopped in order with {} tasks", ran.tasks.len()));
     Ok(())
 }

@@ -65,7 +65,8 @@ fn override_listen(setting: &mut String, flag: Option<&str>) {
 /// An address to listen on, as `HOST:PORT`.
 pub fn listen_address(setting: &str) -> Outcome<std::net::SocketAddr> {
     setting.parse().map_err(|error| {
-        Failure::new(Kind::Config, format!("listen address \"{setting}\": {error}")).hint("write it as in 127.0.0.1:8080")
+        Failure::new(Kind::Config, format!("listen address \"{setting}\": {error}"))
+            .hint("write it as in 127.0.0.1:8080")
     })
 }
 
@@ -84,7 +85,8 @@ pub fn shutdown_on_signal() -> CancellationToken {
 
 async fn wait_for_signal() {
     use tokio::signal::unix::{SignalKind, signal};
-    let (Ok(mut interrupt), Ok(mut terminate)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate())) else {
+    let (Ok(mut interrupt), Ok(mut terminate)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
+    else {
         // Without handlers the default action ends the process, which every part survives.
         std::future::pending::<()>().await;
         return;

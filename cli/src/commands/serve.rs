@@ -14,8 +14,11 @@ use crate::parts::Parts;
 
 /// Takes the port, so that one in use is told before anything else starts.
 pub async fn bind(parts: &Parts) -> Outcome<BoundServer> {
-    let options =
-        ServeOptions { listen: listen_address(&parts.config.serve.listen)?, zone: parts.zone, ..ServeOptions::default() };
+    let options = ServeOptions {
+        listen: listen_address(&parts.config.serve.listen)?,
+        zone: parts.zone,
+        ..ServeOptions::default()
+    };
     Ok(linli_dashboards::bind(options).await?)
 }
 

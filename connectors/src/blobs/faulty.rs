@@ -27,11 +27,7 @@ pub struct FaultyBlobs {
 
 impl FaultyBlobs {
     pub fn new(inner: SharedBlobs, seed: u64, faults: BlobFaults) -> FaultyBlobs {
-        FaultyBlobs {
-            inner,
-            random: Arc::new(SeededRandom::new(seed)),
-            faults: Mutex::new(faults),
-        }
+        FaultyBlobs { inner, random: Arc::new(SeededRandom::new(seed)), faults: Mutex::new(faults) }
     }
 
     /// Changes the rates from now on; `BlobFaults::default()` heals.
@@ -51,11 +47,7 @@ impl FaultyBlobs {
 }
 
 fn fail_if(fails: bool, key: &str, cause: &str) -> Result<()> {
-    if fails {
-        Err(Error::new(ErrorKind::Retry, format!("blob {key:?}"), cause))
-    } else {
-        Ok(())
-    }
+    if fails { Err(Error::new(ErrorKind::Retry, format!("blob {key:?}"), cause)) } else { Ok(()) }
 }
 
 #[async_trait]
@@ -103,22 +95,10 @@ mod tests {
 
     async fn outcomes(seed: u64) -> Vec<bool> {
         let inner = open("memory://", OpenOptions::default()).await.expect("memory opens");
-        let blobs = FaultyBlobs::new(
-            inner,
-            seed,
-            BlobFaults {
-                before: 0.2,
-                after: 0.2,
-            },
-        );
+        let blobs = FaultyBlobs::new(inner, seed, BlobFaults { before: 0.2, after: 0.2 });
         let mut outcomes = Vec::new();
         for i in 0..50 {
-            outcomes.push(
-                blobs
-                    .put_if_absent(&format!("k/{i}"), Bytes::from_static(b"v"))
-                    .await
-                    .is_ok(),
-            );
+            outcomes.push(blobs.put_if_absent(&format!("k/{i}"), Bytes::from_static(b"v")).await.is_ok());
         }
         blobs.set_faults(BlobFaults::default());
         // A failure after the effect leaves the object: more stand there than calls succeeded.

@@ -31,17 +31,9 @@ impl StoreBlobs {
         };
         let parsed = Url::parse(url).map_err(|error| bad("is no URL").caused_by(error))?;
         let namespace = &options.namespace;
-        let prefix = if namespace.is_empty() {
-            String::new()
-        } else {
-            format!("{namespace}/")
-        };
+        let prefix = if namespace.is_empty() { String::new() } else { format!("{namespace}/") };
         match parsed.scheme() {
-            "memory" => Ok(StoreBlobs {
-                store: Arc::new(InMemory::new()),
-                name: "memory://".to_owned(),
-                prefix,
-            }),
+            "memory" => Ok(StoreBlobs { store: Arc::new(InMemory::new()), name: "memory://".to_owned(), prefix }),
             "file" => StoreBlobs::open_directory(
                 &directory(&parsed, options).ok_or_else(|| bad("names no directory"))?,
                 prefix,
@@ -61,22 +53,13 @@ impl StoreBlobs {
         let store = LocalFileSystem::new_with_prefix(directory)
             .map_err(|error| failed("cannot open the directory").caused_by(error))?
             .with_fsync(true);
-        Ok(StoreBlobs {
-            store: Arc::new(store),
-            name,
-            prefix,
-        })
+        Ok(StoreBlobs { store: Arc::new(store), name, prefix })
     }
 
     fn path(&self, key: &str) -> Result<Path> {
         let path = Path::parse(format!("{}{key}", self.prefix));
         path.map_err(|error| {
-            self.error(
-                ErrorKind::Reject,
-                key,
-                "is no key: use segments separated by single slashes",
-            )
-            .caused_by(error)
+            self.error(ErrorKind::Reject, key, "is no key: use segments separated by single slashes").caused_by(error)
         })
     }
 
@@ -132,10 +115,8 @@ impl Blobs for StoreBlobs {
 
     async fn list(&self, prefix: &str) -> Result<Vec<String>> {
         let whole = format!("{}{}", self.prefix, prefix.trim_end_matches('/'));
-        let path = Path::parse(whole.trim_end_matches('/')).map_err(|error| {
-            self.error(ErrorKind::Reject, prefix, "is no prefix of keys")
-                .caused_by(error)
-        })?;
+        let path = Path::parse(whole.trim_end_matches('/'))
+            .map_err(|error| self.error(ErrorKind::Reject, prefix, "is no prefix of keys").caused_by(error))?;
         let path = (!path.as_ref().is_empty()).then_some(path);
         let mut keys: Vec<String> = self
             .store
@@ -179,26 +160,14 @@ fn open_s3(url: &Url, prefix: String) -> Result<StoreBlobs> {
         let known: AmazonS3ConfigKey = key.parse().map_err(|_| bad(format!("has no setting {key:?}")))?;
         builder = builder.with_config(known, value);
     }
-    let store = builder
-        .build()
-        .map_err(|error| bad("cannot be opened".to_owned()).caused_by(error))?;
+    let store = builder.build().map_err(|error| bad("cannot be opened".to_owned()).caused_by(error))?;
     let folder = url.path().trim_matches('/');
-    let prefix = if folder.is_empty() {
-        prefix
-    } else {
-        format!("{folder}/{prefix}")
-    };
-    Ok(StoreBlobs {
-        store: Arc::new(store),
-        name,
-        prefix,
-    })
+    let prefix = if folder.is_empty() { prefix } else { format!("{folder}/{prefix}") };
+    Ok(StoreBlobs { store: Arc::new(store), name, prefix })
 }
 
 #[cfg(not(feature = "s3"))]
 fn open_s3(url: &Url, _prefix: String) -> Result<StoreBlobs> {
-    Err(
-        Error::new(ErrorKind::Config, format!("blob store {url}"), "this build has no S3")
-            .hint("build with --features s3, or use file:///ABSOLUTE/DIR"),
-    )
+    Err(Error::new(ErrorKind::Config, format!("blob store {url}"), "this build has no S3")
+        .hint("build with --features s3, or use file:///ABSOLUTE/DIR"))
 }

@@ -71,10 +71,7 @@ async fn in_time<T>(what: &str, future: impl Future<Output = T>) -> T {
 }
 
 fn at(topic: &str, partition: u32) -> TopicPartition {
-    TopicPartition {
-        topic: topic.into(),
-        partition,
-    }
+    TopicPartition { topic: topic.into(), partition }
 }
 
 fn record(topic: &str, partition: u32, key: impl Into<Bytes>, value: impl Into<Bytes>) -> NewRecord {
@@ -89,14 +86,8 @@ fn record(topic: &str, partition: u32, key: impl Into<Bytes>, value: impl Into<B
 
 async fn opened(open: &Opener, topic: &str, partitions: u32) -> SharedLog {
     let log = open().await;
-    let spec = TopicSpec {
-        name: topic.to_owned(),
-        partitions,
-        compacted: false,
-    };
-    in_time("creating a topic", log.create_topics(&[spec]))
-        .await
-        .expect("the topic is created");
+    let spec = TopicSpec { name: topic.to_owned(), partitions, compacted: false };
+    in_time("creating a topic", log.create_topics(&[spec])).await.expect("the topic is created");
     log
 }
 
@@ -105,9 +96,7 @@ type Read = (u64, i64, Vec<u8>, Option<Vec<u8>>);
 /// Reads on until `count` records came in all; by source.
 async fn read(log: &dyn EventLog, from: Vec<(TopicPartition, u64)>, count: usize) -> Vec<Vec<Read>> {
     let mut found = vec![Vec::new(); from.len()];
-    let mut reader = in_time("opening a reader", log.reader(from))
-        .await
-        .expect("a reader opens");
+    let mut reader = in_time("opening a reader", log.reader(from)).await.expect("a reader opens");
     let mut batch = Batch::default();
     let all = async {
         let mut seen = 0;
@@ -128,54 +117,34 @@ async fn order_per_partition(open: Opener) {
     let topic = "order-per-partition";
     let log = opened(&open, topic, 3).await;
     for round in 0..10_u32 {
-        let records = (0..30)
-            .map(|i| record(topic, i % 3, "k", format!("{}", round * 30 + i)))
-            .collect();
+        let records = (0..30).map(|i| record(topic, i % 3, "k", format!("{}", round * 30 + i))).collect();
         in_time("append", log.append(records)).await.expect("append");
     }
     let found = read(&*log, (0..3).map(|p| (at(topic, p), 0)).collect(), 300).await;
     for (partition, records) in found.iter().enumerate() {
-        let values: Vec<usize> = records
-            .iter()
-            .map(|(_, _, _, value)| number(value.as_deref()))
-            .collect();
+        let values: Vec<usize> = records.iter().map(|(_, _, _, value)| number(value.as_deref())).collect();
         let expected: Vec<usize> = (0..300).filter(|i| i % 3 == partition).collect();
         assert_eq!(values, expected, "partition {partition}");
     }
 }
 
 fn number(value: Option<&[u8]>) -> usize {
-    std::str::from_utf8(value.expect("a value"))
-        .expect("text")
-        .parse()
-        .expect("a number")
+    std::str::from_utf8(value.expect("a value")).expect("text").parse().expect("a number")
 }
 
 async fn records_survive_reopening(open: Opener) {
     let topic = "records-survive-reopening";
     let log = opened(&open, topic, 1).await;
-    in_time(
-        "append",
-        log.append(
-            (0..100)
-                .map(|i| record(topic, 0, format!("k{i}"), format!("{i}")))
-                .collect(),
-        ),
-    )
-    .await
-    .expect("append");
+    in_time("append", log.append((0..100).map(|i| record(topic, 0, format!("k{i}"), format!("{i}"))).collect()))
+        .await
+        .expect("append");
     drop(log);
     let log = open().await;
     let found = read(&*log, vec![(at(topic, 0), 0)], 100).await;
     assert_eq!(found[0].len(), 100);
-    in_time("append", log.append(vec![record(topic, 0, "k", "more")]))
-        .await
-        .expect("append");
+    in_time("append", log.append(vec![record(topic, 0, "k", "more")])).await.expect("append");
     let found = read(&*log, vec![(at(topic, 0), 100)], 1).await;
-    assert_eq!(
-        found[0],
-        [(100, 1_700_000_000_000, b"k".to_vec(), Some(b"more".to_vec()))]
-    );
+    assert_eq!(found[0], [(100, 1_700_000_000_000, b"k".to_vec(), Some(b"more".to_vec()))]);
 }
 
 async fn offsets_are_contiguous_from_zero(open: Opener) {
@@ -187,27 +156,16 @@ async fn offsets_are_contiguous_from_zero(open: Opener) {
     }
     let found = read(&*log, vec![(at(topic, 0), 0), (at(topic, 1), 0)], 510).await;
     for records in found {
-        assert!(
-            records.iter().enumerate().all(|(i, record)| record.0 == i as u64),
-            "offsets have a gap"
-        );
+        assert!(records.iter().enumerate().all(|(i, record)| record.0 == i as u64), "offsets have a gap");
     }
 }
 
 async fn tombstones_empty_keys_and_empty_values(open: Opener) {
     let topic = "tombstones";
     let log = opened(&open, topic, 1).await;
-    let tombstone = NewRecord {
-        value: None,
-        timestamp_ms: 7,
-        ..record(topic, 0, "gone", "")
-    };
-    let records = vec![
-        tombstone,
-        record(topic, 0, "", "no key"),
-        record(topic, 0, "no value", ""),
-        record(topic, 0, "", ""),
-    ];
+    let tombstone = NewRecord { value: None, timestamp_ms: 7, ..record(topic, 0, "gone", "") };
+    let records =
+        vec![tombstone, record(topic, 0, "", "no key"), record(topic, 0, "no value", ""), record(topic, 0, "", "")];
     in_time("append", log.append(records)).await.expect("append");
     let found = read(&*log, vec![(at(topic, 0), 0)], 4).await;
     let time = 1_700_000_000_000;
@@ -226,9 +184,7 @@ async fn tombstones_empty_keys_and_empty_values(open: Opener) {
 fn noise(bytes: usize, seed: u64) -> Bytes {
     let mut state = seed | 1;
     let next = |_| {
-        state = state
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963_407);
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (state >> 56) as u8
     };
     (0..bytes).map(next).collect::<Vec<u8>>().into()
@@ -238,29 +194,13 @@ async fn large_values(open: Opener) {
     let topic = "large-values";
     let log = opened(&open, topic, 1).await;
     let sizes = [1 << 20, 10, 3 << 20, 7 << 20, 1 << 20, 0, 1_500_000];
-    let values: Vec<Bytes> = sizes
-        .iter()
-        .enumerate()
-        .map(|(i, size)| noise(*size, i as u64))
-        .collect();
-    in_time(
-        "append",
-        log.append(
-            values
-                .iter()
-                .map(|value| record(topic, 0, "k", value.clone()))
-                .collect(),
-        ),
-    )
-    .await
-    .expect("append");
+    let values: Vec<Bytes> = sizes.iter().enumerate().map(|(i, size)| noise(*size, i as u64)).collect();
+    in_time("append", log.append(values.iter().map(|value| record(topic, 0, "k", value.clone())).collect()))
+        .await
+        .expect("append");
     let found = read(&*log, vec![(at(topic, 0), 0)], sizes.len()).await;
     for (found, value) in found[0].iter().zip(&values) {
-        assert!(
-            found.3.as_deref() == Some(&value[..]),
-            "a value of {} bytes came back otherwise",
-            value.len()
-        );
+        assert!(found.3.as_deref() == Some(&value[..]), "a value of {} bytes came back otherwise", value.len());
     }
 }
 
@@ -276,25 +216,16 @@ async fn over_long_records_are_rejected(open: Opener) {
 async fn large_batches_over_many_partitions(open: Opener) {
     let (topic, partitions, count) = ("large-batches", 16_u32, 40_000_u32);
     let log = opened(&open, topic, partitions).await;
-    let records = (0..count)
-        .map(|i| record(topic, i % partitions, format!("key-{i}"), noise(300, u64::from(i))))
-        .collect();
+    let records =
+        (0..count).map(|i| record(topic, i % partitions, format!("key-{i}"), noise(300, u64::from(i)))).collect();
     in_time("append", log.append(records)).await.expect("append");
-    let found = read(
-        &*log,
-        (0..partitions).map(|p| (at(topic, p), 0)).collect(),
-        count as usize,
-    )
-    .await;
+    let found = read(&*log, (0..partitions).map(|p| (at(topic, p), 0)).collect(), count as usize).await;
     for (partition, records) in found.iter().enumerate() {
         assert_eq!(records.len(), (count / partitions) as usize);
         for (i, (_, _, key, value)) in records.iter().enumerate() {
             let number = i * partitions as usize + partition;
             assert_eq!(*key, format!("key-{number}").into_bytes());
-            assert!(
-                value.as_deref() == Some(&noise(300, number as u64)[..]),
-                "record {number} came back otherwise"
-            );
+            assert!(value.as_deref() == Some(&noise(300, number as u64)[..]), "record {number} came back otherwise");
         }
     }
 }
@@ -303,18 +234,13 @@ async fn reading_from_the_middle(open: Opener) {
     let topic = "reading-from-the-middle";
     let log = opened(&open, topic, 1).await;
     for round in 0..20 {
-        let records = (0..500)
-            .map(|i| record(topic, 0, "k", format!("{:0300}", round * 500 + i)))
-            .collect();
+        let records = (0..500).map(|i| record(topic, 0, "k", format!("{:0300}", round * 500 + i))).collect();
         in_time("append", log.append(records)).await.expect("append");
     }
     for from in [0_u64, 1, 499, 500, 7777, 9999] {
         let found = read(&*log, vec![(at(topic, 0), from)], 10_000 - from as usize).await;
         for (i, found) in found[0].iter().enumerate() {
-            assert_eq!(
-                (found.0, number(found.3.as_deref())),
-                (from + i as u64, from as usize + i)
-            );
+            assert_eq!((found.0, number(found.3.as_deref())), (from + i as u64, from as usize + i));
         }
     }
 }
@@ -324,25 +250,16 @@ async fn ends_of_partitions(open: Opener) {
     let log = opened(&open, topic, 4).await;
     let places: Vec<_> = [3, 0, 1, 2].map(|p| at(topic, p)).into();
     assert_eq!(in_time("ends", log.ends(&places)).await.expect("ends"), [0; 4]);
-    let records = (0..10)
-        .map(|i| record(topic, if i < 7 { 3 } else { 1 }, "k", "v"))
-        .collect();
+    let records = (0..10).map(|i| record(topic, if i < 7 { 3 } else { 1 }, "k", "v")).collect();
     in_time("append", log.append(records)).await.expect("append");
     assert_eq!(in_time("ends", log.ends(&places)).await.expect("ends"), [7, 0, 3, 0]);
-    assert_eq!(
-        in_time("ends", open().await.ends(&places))
-            .await
-            .expect("ends by another handle"),
-        [7, 0, 3, 0]
-    );
+    assert_eq!(in_time("ends", open().await.ends(&places)).await.expect("ends by another handle"), [7, 0, 3, 0]);
 }
 
 async fn an_offset_past_the_end_is_corrupt(open: Opener) {
     let topic = "an-offset-past-the-end";
     let log = opened(&open, topic, 1).await;
-    in_time("append", log.append(vec![record(topic, 0, "k", "v")]))
-        .await
-        .expect("append");
+    in_time("append", log.append(vec![record(topic, 0, "k", "v")])).await.expect("append");
     // Some say it when the reader is opened, some when it polls.
     let outcome = async {
         let mut reader = log.reader(vec![(at(topic, 0), 1000)]).await?;
@@ -384,17 +301,9 @@ async fn unknown_topics_and_partitions(open: Opener) {
 async fn another_partition_count_is_refused(open: Opener) {
     let topic = "another-partition-count";
     let log = opened(&open, topic, 3).await;
-    let spec = |partitions| TopicSpec {
-        name: topic.to_owned(),
-        partitions,
-        compacted: false,
-    };
-    in_time("create", log.create_topics(&[spec(3)]))
-        .await
-        .expect("creating it again alike is no error");
-    let error = in_time("create", open().await.create_topics(&[spec(5)]))
-        .await
-        .expect_err("it has 3");
+    let spec = |partitions| TopicSpec { name: topic.to_owned(), partitions, compacted: false };
+    in_time("create", log.create_topics(&[spec(3)])).await.expect("creating it again alike is no error");
+    let error = in_time("create", open().await.create_topics(&[spec(5)])).await.expect_err("it has 3");
     assert_eq!(error.kind, ErrorKind::Config, "{error}");
     let text = format!("{error} {}", error.hint.as_deref().unwrap_or_default());
     for part in [topic, "3", "5", "--partitions 3", "namespace"] {
@@ -433,10 +342,7 @@ async fn concurrent_appenders(open: Opener) {
     futures::future::join_all(all).await;
     let found = read(&*log, vec![(at(topic, 0), 0), (at(topic, 1), 0)], 8 * 400).await;
     for records in found {
-        assert!(
-            records.iter().enumerate().all(|(i, record)| record.0 == i as u64),
-            "offsets have a gap"
-        );
+        assert!(records.iter().enumerate().all(|(i, record)| record.0 == i as u64), "offsets have a gap");
         let mut by_appender: BTreeMap<Vec<u8>, Vec<usize>> = BTreeMap::new();
         for (_, _, key, value) in records {
             by_appender.entry(key).or_default().push(number(value.as_deref()));
@@ -463,12 +369,8 @@ async fn a_waiting_reader_is_woken(open: Opener) {
         }
     };
     let appending = async {
-        in_time("append", log.append(vec![record(topic, 0, "k", "by this handle")]))
-            .await
-            .expect("append");
-        in_time("append", other.append(vec![record(topic, 0, "k", "by another")]))
-            .await
-            .expect("append");
+        in_time("append", log.append(vec![record(topic, 0, "k", "by this handle")])).await.expect("append");
+        in_time("append", other.append(vec![record(topic, 0, "k", "by another")])).await.expect("append");
     };
     in_time("being woken", async { tokio::join!(waiting, appending) }).await;
 }
@@ -476,19 +378,11 @@ async fn a_waiting_reader_is_woken(open: Opener) {
 async fn a_full_partition_starves_none(open: Opener) {
     let topic = "a-full-partition";
     let log = opened(&open, topic, 2).await;
-    in_time(
-        "append",
-        log.append((0..20_000).map(|_| record(topic, 0, "k", noise(100, 3))).collect()),
-    )
-    .await
-    .expect("append");
-    in_time("append", log.append(vec![record(topic, 1, "k", "v")]))
+    in_time("append", log.append((0..20_000).map(|_| record(topic, 0, "k", noise(100, 3))).collect()))
         .await
         .expect("append");
-    let mut reader = log
-        .reader(vec![(at(topic, 0), 0), (at(topic, 1), 0)])
-        .await
-        .expect("a reader opens");
+    in_time("append", log.append(vec![record(topic, 1, "k", "v")])).await.expect("append");
+    let mut reader = log.reader(vec![(at(topic, 0), 0), (at(topic, 1), 0)]).await.expect("a reader opens");
     let mut batch = Batch::default();
     let mut of_full = 0;
     let mut met = false;
@@ -509,34 +403,17 @@ async fn an_empty_poll_is_no_error(open: Opener) {
     let mut batch = Batch::default();
     let mut reader = log.reader(vec![(at(topic, 0), 0)]).await.expect("a reader opens");
     for wait in [Duration::ZERO, Duration::from_millis(50)] {
-        in_time("an empty poll", reader.poll(&mut batch, 10, wait))
-            .await
-            .expect("empty is no error");
+        in_time("an empty poll", reader.poll(&mut batch, 10, wait)).await.expect("empty is no error");
         assert!(batch.is_empty());
     }
     let mut of_nothing = log.reader(Vec::new()).await.expect("a reader of nothing opens");
-    in_time(
-        "a poll of nothing",
-        of_nothing.poll(&mut batch, 10, Duration::from_millis(50)),
-    )
-    .await
-    .expect("no error");
-    in_time("appending nothing", log.append(Vec::new()))
-        .await
-        .expect("no error");
-    assert!(
-        in_time("ends of nothing", log.ends(&[]))
-            .await
-            .expect("no error")
-            .is_empty()
-    );
+    in_time("a poll of nothing", of_nothing.poll(&mut batch, 10, Duration::from_millis(50))).await.expect("no error");
+    in_time("appending nothing", log.append(Vec::new())).await.expect("no error");
+    assert!(in_time("ends of nothing", log.ends(&[])).await.expect("no error").is_empty());
 }
 
 async fn owns_all(member: &mut Box<dyn Membership>, all: &BTreeSet<u32>) {
-    in_time("being assigned", async {
-        while member.changed().await.expect("a change") != *all {}
-    })
-    .await;
+    in_time("being assigned", async { while member.changed().await.expect("a change") != *all {} }).await;
 }
 
 async fn membership_is_handed_over(open: Opener) {
@@ -545,19 +422,13 @@ async fn membership_is_handed_over(open: Opener) {
     let all: BTreeSet<u32> = (0..4).collect();
     let mut first = in_time("joining", log.join("handed-over", topic)).await.expect("joins");
     owns_all(&mut first, &all).await;
-    let mut second = in_time("joining", open().await.join("handed-over", topic))
-        .await
-        .expect("joins");
+    let mut second = in_time("joining", open().await.join("handed-over", topic)).await.expect("joins");
     in_time("leaving", first.leave()).await.expect("leaves");
     owns_all(&mut second, &all).await;
-    let mut third = in_time("joining", open().await.join("handed-over", topic))
-        .await
-        .expect("joins");
+    let mut third = in_time("joining", open().await.join("handed-over", topic)).await.expect("joins");
     drop(second); // as a member that died
     owns_all(&mut third, &all).await;
-    let mut elsewhere = in_time("joining", log.join("another-group", topic))
-        .await
-        .expect("joins");
+    let mut elsewhere = in_time("joining", log.join("another-group", topic)).await.expect("joins");
     owns_all(&mut elsewhere, &all).await;
     in_time("leaving", elsewhere.leave()).await.expect("leaves");
     in_time("leaving", third.leave()).await.expect("leaves");

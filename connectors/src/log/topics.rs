@@ -5,18 +5,14 @@ use crate::{Error, ErrorKind, Result};
 
 /// The topic's name on the server: `NAMESPACE.NAME`.
 pub(super) fn full_name(namespace: &str, topic: &str) -> String {
-    if namespace.is_empty() {
-        topic.to_owned()
-    } else {
-        format!("{namespace}.{topic}")
-    }
+    if namespace.is_empty() { topic.to_owned() } else { format!("{namespace}.{topic}") }
 }
 
 pub(super) fn check_spec(spec: &TopicSpec) -> Result<()> {
     check_name(&spec.name)?;
     if spec.partitions == 0 {
         return Err(
-            Error::new(ErrorKind::Config, object(&spec.name), "cannot have 0 partitions").hint("ask for 1 or more"),
+            Error::new(ErrorKind::Config, object(&spec.name), "cannot have 0 partitions").hint("ask for 1 or more")
         );
     }
     Ok(())
@@ -28,9 +24,7 @@ pub(super) fn check_name(name: &str) -> Result<()> {
         && name.len() <= 200
         && name != "."
         && name != ".."
-        && name
-            .bytes()
-            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'));
+        && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'));
     if fits {
         return Ok(());
     }
@@ -55,14 +49,8 @@ pub(super) fn object(topic: &str) -> String {
 }
 
 pub(super) fn other_partition_count(name: &str, found: u32, wanted: u32) -> Error {
-    Error::new(
-        ErrorKind::Config,
-        object(name),
-        format!("has {found} partitions, not {wanted}"),
-    )
-    .hint(format!(
-        "start with --partitions {found}, or replay into a new namespace"
-    ))
+    Error::new(ErrorKind::Config, object(name), format!("has {found} partitions, not {wanted}"))
+        .hint(format!("start with --partitions {found}, or replay into a new namespace"))
 }
 
 pub(super) fn unknown_topic(name: &str) -> Error {
@@ -70,12 +58,8 @@ pub(super) fn unknown_topic(name: &str) -> Error {
 }
 
 pub(super) fn unknown_partition(name: &str, partition: u32, partitions: u32) -> Error {
-    Error::new(
-        ErrorKind::Config,
-        object(name),
-        format!("has {partitions} partitions, so none numbered {partition}"),
-    )
-    .hint(format!("start with --partitions {partitions}"))
+    Error::new(ErrorKind::Config, object(name), format!("has {partitions} partitions, so none numbered {partition}"))
+        .hint(format!("start with --partitions {partitions}"))
 }
 
 /// Asked to read where the log has no record and never will give one.

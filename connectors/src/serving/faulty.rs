@@ -29,11 +29,7 @@ pub struct FaultyServing {
 
 impl FaultyServing {
     pub fn new(inner: Arc<MemoryServing>, seed: u64, faults: ServingFaults) -> FaultyServing {
-        FaultyServing {
-            inner,
-            random: Arc::new(SeededRandom::new(seed)),
-            faults: Mutex::new(faults),
-        }
+        FaultyServing { inner, random: Arc::new(SeededRandom::new(seed)), faults: Mutex::new(faults) }
     }
 
     /// Changes the rates from now on; `ServingFaults::default()` heals.
@@ -49,19 +45,12 @@ impl FaultyServing {
         if flush {
             self.inner.flush();
         }
-        (
-            fail_if(before, "injected failure before the effect"),
-            fail_if(after, "injected failure after the effect"),
-        )
+        (fail_if(before, "injected failure before the effect"), fail_if(after, "injected failure after the effect"))
     }
 }
 
 fn fail_if(fails: bool, cause: &str) -> Result<()> {
-    if fails {
-        Err(Error::new(ErrorKind::Retry, "serving store memory://", cause))
-    } else {
-        Ok(())
-    }
+    if fails { Err(Error::new(ErrorKind::Retry, "serving store memory://", cause)) } else { Ok(()) }
 }
 
 #[async_trait]
@@ -104,19 +93,9 @@ mod tests {
 
     async fn outcomes(seed: u64) -> (Vec<bool>, usize) {
         let random = Arc::new(SeededRandom::new(seed));
-        let inner = Arc::new(MemoryServing::new(OpenOptions {
-            random,
-            ..OpenOptions::default()
-        }));
-        let store = FaultyServing::new(
-            Arc::clone(&inner),
-            seed,
-            ServingFaults {
-                before: 0.2,
-                after: 0.2,
-                flush: 0.05,
-            },
-        );
+        let inner = Arc::new(MemoryServing::new(OpenOptions { random, ..OpenOptions::default() }));
+        let store =
+            FaultyServing::new(Arc::clone(&inner), seed, ServingFaults { before: 0.2, after: 0.2, flush: 0.05 });
         let mut outcomes = Vec::new();
         let mut incarnations: Vec<Incarnation> = Vec::new();
         for version in 0..100 {

@@ -32,11 +32,7 @@ struct Hash {
 
 impl MemoryServing {
     pub fn new(options: OpenOptions) -> MemoryServing {
-        MemoryServing {
-            clock: options.clock,
-            random: options.random,
-            data: Mutex::default(),
-        }
+        MemoryServing { clock: options.clock, random: options.random, data: Mutex::default() }
     }
 
     /// Loses everything, as a Redis that was flushed or restarted empty does. The next call begins a new incarnation.
@@ -48,15 +44,12 @@ impl MemoryServing {
     fn with<R>(&self, act: impl FnOnce(&mut Data, i64) -> R) -> R {
         let now_ms = self.clock.now_ms();
         let mut data = self.data.lock().unwrap_or_else(PoisonError::into_inner);
-        data.hashes
-            .retain(|_, hash| hash.expires_at_ms.is_none_or(|expires_at_ms| now_ms < expires_at_ms));
+        data.hashes.retain(|_, hash| hash.expires_at_ms.is_none_or(|expires_at_ms| now_ms < expires_at_ms));
         act(&mut data, now_ms)
     }
 
     fn mark(&self, data: &mut Data) -> Incarnation {
-        data.incarnation
-            .get_or_insert_with(|| Incarnation(self.random.token()))
-            .clone()
+        data.incarnation.get_or_insert_with(|| Incarnation(self.random.token())).clone()
     }
 }
 
@@ -71,8 +64,7 @@ impl ServingStore for MemoryServing {
                     Some((version, _)) if *version > value.version => {}
                     Some(stored) => *stored = (value.version, value.value.clone()),
                     None => {
-                        hash.fields
-                            .insert(value.field.clone(), (value.version, value.value.clone()));
+                        hash.fields.insert(value.field.clone(), (value.version, value.value.clone()));
                     }
                 }
                 if let Some(expire_after) = value.expire_after {
@@ -91,11 +83,7 @@ impl ServingStore for MemoryServing {
         };
         Ok(self.with(|data, _| {
             keys.iter()
-                .map(|key| {
-                    data.hashes
-                        .get(key)
-                        .map_or_else(Vec::new, |hash| hash.fields.iter().map(stored).collect())
-                })
+                .map(|key| data.hashes.get(key).map_or_else(Vec::new, |hash| hash.fields.iter().map(stored).collect()))
                 .collect()
         }))
     }
@@ -105,11 +93,7 @@ impl ServingStore for MemoryServing {
             let hash = data.hashes.get(key);
             let stored = |field: &String| {
                 let (version, value) = hash?.fields.get(field)?;
-                Some(Stored {
-                    field: field.clone(),
-                    version: *version,
-                    value: value.clone(),
-                })
+                Some(Stored { field: field.clone(), version: *version, value: value.clone() })
             };
             fields.iter().map(stored).collect()
         }))
@@ -118,10 +102,7 @@ impl ServingStore for MemoryServing {
     async fn keys(&self, prefix: &str) -> Result<Vec<String>> {
         Ok(self.with(|data, _| {
             let from = data.hashes.range(prefix.to_owned()..);
-            from.map(|(key, _)| key)
-                .take_while(|key| key.starts_with(prefix))
-                .cloned()
-                .collect()
+            from.map(|(key, _)| key).take_while(|key| key.starts_with(prefix)).cloned().collect()
         }))
     }
 

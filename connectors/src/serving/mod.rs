@@ -54,18 +54,8 @@ pub trait ServingStore: Send + Sync {
     /// The named fields of one key, in the order asked; `None` where there is none. For readers that come back each second
     /// for the newest fields of a large hash.
     async fn read_fields(&self, key: &str, fields: &[String]) -> Result<Vec<Option<Stored>>> {
-        let stored = self
-            .read(&[key.to_owned()])
-            .await?
-            .into_iter()
-            .next()
-            .unwrap_or_default();
-        let found = |field: &String| {
-            stored
-                .binary_search_by(|s| s.field.cmp(field))
-                .ok()
-                .map(|i| stored[i].clone())
-        };
+        let stored = self.read(&[key.to_owned()]).await?.into_iter().next().unwrap_or_default();
+        let found = |field: &String| stored.binary_search_by(|s| s.field.cmp(field)).ok().map(|i| stored[i].clone());
         Ok(fields.iter().map(found).collect())
     }
 
@@ -101,11 +91,7 @@ pub struct OpenOptions {
 
 impl Default for OpenOptions {
     fn default() -> OpenOptions {
-        OpenOptions {
-            namespace: String::new(),
-            clock: Arc::new(SystemClock),
-            random: Arc::new(SystemRandom::new()),
-        }
+        OpenOptions { namespace: String::new(), clock: Arc::new(SystemClock), random: Arc::new(SystemRandom::new()) }
     }
 }
 
@@ -116,24 +102,14 @@ pub async fn open(url: &str, options: OpenOptions) -> Result<SharedServing> {
     match url.split_once("://") {
         Some(("memory", _)) => Ok(Arc::new(MemoryServing::new(options))),
         Some(("redis", _)) => Ok(Arc::new(redis_store::RedisServing::open(url, options).await?)),
-        _ => Err(Error::new(
-            ErrorKind::Config,
-            "serving store",
-            "the URL has a scheme that is not known",
-        )
-        .hint("use redis://HOST:PORT[/DB] or memory://")),
+        _ => Err(Error::new(ErrorKind::Config, "serving store", "the URL has a scheme that is not known")
+            .hint("use redis://HOST:PORT[/DB] or memory://")),
     }
 }
 
 /// Refuses what a store could not keep.
 fn check(value: &Upsert) -> Result<()> {
-    let refuse = |cause: &str| {
-        Err(Error::new(
-            ErrorKind::Reject,
-            format!("serving key {:?}", value.key),
-            cause,
-        ))
-    };
+    let refuse = |cause: &str| Err(Error::new(ErrorKind::Reject, format!("serving key {:?}", value.key), cause));
     if value.key == INCARNATION_KEY {
         return refuse("is the store's own key");
     }
@@ -145,7 +121,5 @@ fn check(value: &Upsert) -> Result<()> {
 
 /// Whole milliseconds; an expiry of nothing at all would delete what was just written.
 fn expiry_ms(expire_after: Duration) -> i64 {
-    i64::try_from(expire_after.as_millis())
-        .unwrap_or(i64::MAX / 4)
-        .clamp(1, i64::MAX / 4)
+    i64::try_from(expire_after.as_millis()).unwrap_or(i64::MAX / 4).clamp(1, i64::MAX / 4)
 }

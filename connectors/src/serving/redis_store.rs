@@ -54,11 +54,7 @@ impl RedisServing {
                 .hint("use redis://[[USER:]PASSWORD@]HOST[:PORT][/DB]")
                 .caused_by(error)
         })?;
-        let prefix = if options.namespace.is_empty() {
-            String::new()
-        } else {
-            format!("{}:", options.namespace)
-        };
+        let prefix = if options.namespace.is_empty() { String::new() } else { format!("{}:", options.namespace) };
         let store = RedisServing {
             name: format!("serving store redis://{}", client.get_connection_info().addr()),
             client,
@@ -83,10 +79,7 @@ impl RedisServing {
         let config = AsyncConnectionConfig::new()
             .set_connection_timeout(Some(CONNECT_WITHIN))
             .set_response_timeout(Some(ANSWER_WITHIN));
-        let connection = self
-            .client
-            .get_multiplexed_async_connection_with_config(&config)
-            .await?;
+        let connection = self.client.get_multiplexed_async_connection_with_config(&config).await?;
         *held = Some(connection.clone());
         Ok(connection)
     }
@@ -115,10 +108,8 @@ impl RedisServing {
                 Err(error) => return Err(self.failed(error)),
             }
         }
-        Err(broken.map_or_else(
-            || Error::new(ErrorKind::Retry, &self.name, "is not reachable"),
-            |error| self.failed(error),
-        ))
+        Err(broken
+            .map_or_else(|| Error::new(ErrorKind::Retry, &self.name, "is not reachable"), |error| self.failed(error)))
     }
 
     fn failed(&self, error: RedisError) -> Error {
@@ -128,16 +119,12 @@ impl RedisServing {
                 "refuses this user",
                 "put the user and the password in the URL: redis://USER:PASSWORD@HOST",
             ),
-            RedisKind::Io => (
-                ErrorKind::Retry,
-                "is not reachable",
-                "start Redis there, or name another with --serving",
-            ),
-            RedisKind::Server(ServerErrorKind::ReadOnly) => (
-                ErrorKind::Retry,
-                "is a read-only replica",
-                "name the primary with --serving",
-            ),
+            RedisKind::Io => {
+                (ErrorKind::Retry, "is not reachable", "start Redis there, or name another with --serving")
+            }
+            RedisKind::Server(ServerErrorKind::ReadOnly) => {
+                (ErrorKind::Retry, "is a read-only replica", "name the primary with --serving")
+            }
             RedisKind::Server(
                 ServerErrorKind::BusyLoading
                 | ServerErrorKind::TryAgain
@@ -145,11 +132,9 @@ impl RedisServing {
                 | ServerErrorKind::ClusterDown,
             ) => (ErrorKind::Retry, "is not ready", "wait until Redis has loaded its data"),
             _ => match error.code() {
-                Some("NOAUTH" | "WRONGPASS") => (
-                    ErrorKind::Config,
-                    "asks for a password",
-                    "put it in the URL: redis://:PASSWORD@HOST",
-                ),
+                Some("NOAUTH" | "WRONGPASS") => {
+                    (ErrorKind::Config, "asks for a password", "put it in the URL: redis://:PASSWORD@HOST")
+                }
                 Some("OOM") => (ErrorKind::Retry, "is out of memory", "raise Redis' maxmemory"),
                 Some("BUSY" | "MISCONF") => (ErrorKind::Retry, "takes no writes now", "see Redis' own log"),
                 Some("WRONGTYPE") => (
@@ -157,11 +142,7 @@ impl RedisServing {
                     "holds a key of ours that is no hash",
                     "something else writes here: use a database or a --namespace of your own",
                 ),
-                _ => (
-                    ErrorKind::Config,
-                    "does not do what is asked",
-                    "use Redis 6.2 or newer with scripts allowed",
-                ),
+                _ => (ErrorKind::Config, "does not do what is asked", "use Redis 6.2 or newer with scripts allowed"),
             },
         };
         Error::new(kind, &self.name, cause).hint(hint).caused_by(error)
@@ -172,11 +153,7 @@ impl RedisServing {
         invocation.key(self.key(INCARNATION_KEY)).arg(self.random.token());
         let mut packed = Vec::new();
         for (key, values) in &call.hashes {
-            let expire_ms = values
-                .iter()
-                .rev()
-                .find_map(|value| value.expire_after)
-                .map_or(0, expiry_ms);
+            let expire_ms = values.iter().rev().find_map(|value| value.expire_after).map_or(0, expiry_ms);
             invocation.key(self.key(key)).arg(expire_ms).arg(values.len());
             for value in values {
                 packed.clear();
@@ -193,11 +170,9 @@ impl RedisServing {
 
     fn stored(&self, key: &str, (field, packed): (String, Bytes)) -> Result<Stored> {
         match packed.first_chunk::<VERSION_BYTES>() {
-            Some(version) => Ok(Stored {
-                field,
-                version: u64::from_be_bytes(*version),
-                value: packed.slice(VERSION_BYTES..),
-            }),
+            Some(version) => {
+                Ok(Stored { field, version: u64::from_be_bytes(*version), value: packed.slice(VERSION_BYTES..) })
+            }
             None => Err(Error::new(
                 ErrorKind::Corrupt,
                 format!("key {key:?} of {}", self.name),
@@ -270,14 +245,10 @@ impl ServingStore for RedisServing {
                 pipeline.hgetall(self.key(key));
             }
             let pipeline = &pipeline;
-            let hashes: Vec<Vec<(String, Bytes)>> = self
-                .ask(|mut connection| async move { pipeline.query_async(&mut connection).await })
-                .await?;
+            let hashes: Vec<Vec<(String, Bytes)>> =
+                self.ask(|mut connection| async move { pipeline.query_async(&mut connection).await }).await?;
             for (key, hash) in keys.iter().zip(hashes) {
-                let mut fields = hash
-                    .into_iter()
-                    .map(|field| self.stored(key, field))
-                    .collect::<Result<Vec<_>>>()?;
+                let mut fields = hash.into_iter().map(|field| self.stored(key, field)).collect::<Result<Vec<_>>>()?;
                 fields.sort_unstable_by(|a, b| a.field.cmp(&b.field));
                 read.push(fields);
             }
@@ -291,15 +262,10 @@ impl ServingStore for RedisServing {
             let mut command = redis::cmd("HMGET");
             command.arg(self.key(key)).arg(fields);
             let command = &command;
-            let values: Vec<Option<Bytes>> = self
-                .ask(|mut connection| async move { command.query_async(&mut connection).await })
-                .await?;
+            let values: Vec<Option<Bytes>> =
+                self.ask(|mut connection| async move { command.query_async(&mut connection).await }).await?;
             for (field, packed) in fields.iter().zip(values) {
-                read.push(
-                    packed
-                        .map(|packed| self.stored(key, (field.clone(), packed)))
-                        .transpose()?,
-                );
+                read.push(packed.map(|packed| self.stored(key, (field.clone(), packed))).transpose()?);
             }
         }
         Ok(read)
@@ -311,17 +277,10 @@ impl ServingStore for RedisServing {
         let mut cursor = 0_u64;
         loop {
             let mut scan = redis::cmd("SCAN");
-            scan.arg(cursor)
-                .arg("MATCH")
-                .arg(&pattern)
-                .arg("COUNT")
-                .arg(1_000)
-                .arg("TYPE")
-                .arg("hash");
+            scan.arg(cursor).arg("MATCH").arg(&pattern).arg("COUNT").arg(1_000).arg("TYPE").arg("hash");
             let scan = &scan;
-            let (next, keys): (u64, Vec<Vec<u8>>) = self
-                .ask(|mut connection| async move { scan.query_async(&mut connection).await })
-                .await?;
+            let (next, keys): (u64, Vec<Vec<u8>>) =
+                self.ask(|mut connection| async move { scan.query_async(&mut connection).await }).await?;
             // A name that is no text is none of ours.
             let named = keys.into_iter().filter_map(|key| String::from_utf8(key).ok());
             found.extend(named.filter_map(|key| key.strip_prefix(&self.prefix).map(str::to_owned)));
@@ -354,10 +313,8 @@ mod tests {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
         let address = listener.local_addr().expect("an address");
         drop(listener);
-        let error = RedisServing::open(&format!("redis://{address}"), OpenOptions::default())
-            .await
-            .err()
-            .expect("no server");
+        let error =
+            RedisServing::open(&format!("redis://{address}"), OpenOptions::default()).await.err().expect("no server");
         assert_eq!(error.kind, ErrorKind::Retry);
         assert!(error.to_string().contains(&address.to_string()), "{error}");
         assert!(error.hint.is_some());
@@ -373,18 +330,9 @@ mod tests {
             expire_after: None,
         };
         assert_eq!(calls(&[]).len(), 1, "an empty batch still asks for the incarnation");
-        assert_eq!(
-            calls(&(0..VALUES_PER_CALL).map(|i| value(i, 1)).collect::<Vec<_>>()).len(),
-            1
-        );
-        assert_eq!(
-            calls(&(0..=VALUES_PER_CALL).map(|i| value(i, 1)).collect::<Vec<_>>()).len(),
-            2
-        );
-        assert_eq!(
-            calls(&(0..3).map(|i| value(i, BYTES_PER_CALL)).collect::<Vec<_>>()).len(),
-            3
-        );
+        assert_eq!(calls(&(0..VALUES_PER_CALL).map(|i| value(i, 1)).collect::<Vec<_>>()).len(), 1);
+        assert_eq!(calls(&(0..=VALUES_PER_CALL).map(|i| value(i, 1)).collect::<Vec<_>>()).len(), 2);
+        assert_eq!(calls(&(0..3).map(|i| value(i, BYTES_PER_CALL)).collect::<Vec<_>>()).len(), 3);
     }
 
     #[test]

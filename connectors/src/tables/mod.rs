@@ -83,15 +83,11 @@ pub async fn open(url: &str, options: OpenOptions) -> Result<Tables> {
         }
         Some(("clickhouse", _)) => {
             let parsed = Url::parse(url).map_err(|error| bad("is no URL").caused_by(error))?;
-            let host = parsed
-                .host_str()
-                .filter(|host| !host.is_empty())
-                .ok_or_else(|| bad("clickhouse:// names no host"))?;
+            let host =
+                parsed.host_str().filter(|host| !host.is_empty()).ok_or_else(|| bad("clickhouse:// names no host"))?;
             let address = format!("http://{host}:{}", parsed.port().unwrap_or(8123));
             // As in our engine: a time without a zone means UTC, whatever zone the server runs in.
-            let mut client = Client::default()
-                .with_url(&address)
-                .with_setting("session_timezone", "UTC");
+            let mut client = Client::default().with_url(&address).with_setting("session_timezone", "UTC");
             if !parsed.username().is_empty() {
                 client = client.with_user(decoded(parsed.username()));
             }
@@ -109,9 +105,7 @@ pub async fn open(url: &str, options: OpenOptions) -> Result<Tables> {
 fn decoded(part: &str) -> String {
     // `+` means itself in this part of a URL.
     let query = format!("p={}", part.replace('+', "%2B").replace('&', "%26"));
-    let value = url::form_urlencoded::parse(query.as_bytes())
-        .next()
-        .map(|(_, value)| value.into_owned());
+    let value = url::form_urlencoded::parse(query.as_bytes()).next().map(|(_, value)| value.into_owned());
     value.unwrap_or_default()
 }
 
@@ -124,15 +118,8 @@ impl Tables {
         owner: Option<owner::Owner>,
     ) -> Result<Tables> {
         let client = client.with_compression(Compression::None);
-        let create = format!(
-            "CREATE DATABASE IF NOT EXISTS {}",
-            engine::request::identifier(&database)
-        );
-        client
-            .query_raw(&create)
-            .execute()
-            .await
-            .map_err(|error| failure::error_of(&name, error))?;
+        let create = format!("CREATE DATABASE IF NOT EXISTS {}", engine::request::identifier(&database));
+        client.query_raw(&create).execute().await.map_err(|error| failure::error_of(&name, error))?;
         let shared = Shared {
             name,
             address,
@@ -140,10 +127,7 @@ impl Tables {
             owner: Mutex::new(owner),
             database: database.clone(),
         };
-        Ok(Tables {
-            client: client.with_database(database),
-            shared: Arc::new(shared),
-        })
+        Ok(Tables { client: client.with_database(database), shared: Arc::new(shared) })
     }
 
     /// The client, bound to the database: `tables.client().query("SELECT …").bind(…).fetch_all::<R>()`.
@@ -173,11 +157,7 @@ impl Tables {
 
     /// Runs one statement that answers nothing. `?` has no meaning in it.
     pub async fn execute(&self, sql: &str) -> Result<()> {
-        self.client
-            .query_raw(sql)
-            .execute()
-            .await
-            .map_err(|error| self.error(error))
+        self.client.query_raw(sql).execute().await.map_err(|error| self.error(error))
     }
 
     /// All rows of a question without bound values.
@@ -185,11 +165,7 @@ impl Tables {
     where
         R: RowOwned + RowRead,
     {
-        self.client
-            .query_raw(sql)
-            .fetch_all()
-            .await
-            .map_err(|error| self.error(error))
+        self.client.query_raw(sql).fetch_all().await.map_err(|error| self.error(error))
     }
 
     pub async fn ping(&self) -> Result<()> {
@@ -198,11 +174,7 @@ impl Tables {
 
     /// Such as `26.7.2.1`.
     pub async fn version(&self) -> Result<String> {
-        self.client
-            .query_raw("SELECT version()")
-            .fetch_one()
-            .await
-            .map_err(|error| self.error(error))
+        self.client.query_raw("SELECT version()").fetch_one().await.map_err(|error| self.error(error))
     }
 
     /// Inserts rows as one block of a table, and tries again while the warehouse says that this may help. `token` names

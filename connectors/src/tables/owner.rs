@@ -48,11 +48,7 @@ impl Owner {
         let directory = prepare(directory)?;
         if let Some(address) = alive(&directory).await {
             tracing::debug!(address, directory = %directory.display(), "warehouse engine of another process");
-            return Ok(Owner {
-                address,
-                pid: owner_pid(&directory),
-                child: None,
-            });
+            return Ok(Owner { address, pid: owner_pid(&directory), child: None });
         }
         match command {
             Some(command) => spawn(&directory, command).await,
@@ -86,19 +82,12 @@ fn name(directory: &Path) -> String {
 }
 
 fn owner_pid(directory: &Path) -> Option<u32> {
-    std::fs::read_to_string(directory.join(LOCK_FILE))
-        .ok()?
-        .trim()
-        .parse()
-        .ok()
+    std::fs::read_to_string(directory.join(LOCK_FILE)).ok()?.trim().parse().ok()
 }
 
 /// The address in the directory, if the directory's engine answers there.
 async fn alive(directory: &Path) -> Option<String> {
-    let address = std::fs::read_to_string(directory.join(ADDRESS_FILE))
-        .ok()?
-        .trim()
-        .to_owned();
+    let address = std::fs::read_to_string(directory.join(ADDRESS_FILE)).ok()?.trim().to_owned();
     let answer = tokio::select! {
         answer = ping(address.strip_prefix("http://")?) => answer.ok()?,
         () = SystemClock.sleep(ANSWER_WITHIN) => return None,
@@ -116,9 +105,7 @@ async fn alive(directory: &Path) -> Option<String> {
 
 async fn ping(host: &str) -> std::io::Result<String> {
     let mut stream = TcpStream::connect(host).await?;
-    stream
-        .write_all(format!("GET /ping HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n").as_bytes())
-        .await?;
+    stream.write_all(format!("GET /ping HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n").as_bytes()).await?;
     let mut answer = Vec::new();
     stream.take(16 << 10).read_to_end(&mut answer).await?;
     Ok(String::from_utf8_lossy(&answer).into_owned())
@@ -126,12 +113,8 @@ async fn ping(host: &str) -> std::io::Result<String> {
 
 async fn spawn(directory: &Path, command: &EngineCommand) -> Result<Owner> {
     let failed = |error: std::io::Error| {
-        Error::new(
-            ErrorKind::Config,
-            name(directory),
-            format!("cannot start {}", command.program.display()),
-        )
-        .caused_by(error)
+        Error::new(ErrorKind::Config, name(directory), format!("cannot start {}", command.program.display()))
+            .caused_by(error)
     };
     let mut child = Command::new(&command.program)
         .args(&command.args)
@@ -152,11 +135,7 @@ async fn spawn(directory: &Path, command: &EngineCommand) -> Result<Owner> {
             && let Some(address) = alive(directory).await
         {
             let running = stdin.map(|stdin| Running { child, stdin });
-            return Ok(Owner {
-                address,
-                pid,
-                child: running,
-            });
+            return Ok(Owner { address, pid, child: running });
         }
         if let Ok(Some(status)) = child.try_wait() {
             let words = last_words.await.unwrap_or_default();
@@ -164,11 +143,7 @@ async fn spawn(directory: &Path, command: &EngineCommand) -> Result<Owner> {
         }
         if waited >= READY_WITHIN {
             drop(child.kill().await);
-            return Err(ended(
-                directory,
-                "the engine was not ready in time",
-                &last_words.await.unwrap_or_default(),
-            ));
+            return Err(ended(directory, "the engine was not ready in time", &last_words.await.unwrap_or_default()));
         }
         SystemClock.sleep(ASK_AGAIN).await;
         waited += ASK_AGAIN;
@@ -176,11 +151,7 @@ async fn spawn(directory: &Path, command: &EngineCommand) -> Result<Owner> {
 }
 
 fn ended(directory: &Path, cause: &str, last_words: &[String]) -> Error {
-    let cause = if last_words.is_empty() {
-        cause.to_owned()
-    } else {
-        format!("{cause}: {}", last_words.join(" | "))
-    };
+    let cause = if last_words.is_empty() { cause.to_owned() } else { format!("{cause}: {}", last_words.join(" | ")) };
     Error::new(ErrorKind::Config, name(directory), cause)
         .hint("fetch the engine with: make chdb; one process owns a warehouse directory at a time")
 }

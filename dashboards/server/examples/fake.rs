@@ -7,15 +7,25 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use linli_connectors::clock::{SharedClock, SystemClock};
 use linli_dashboards::{
-    LiveSource, Minute, Names, ServeOptions, SkuName, Snapshot, SourceError, Top, TopQuery, TopRow, TopScope, TopWindow,
-    Totals, View, bind,
+    LiveSource, Minute, Names, ServeOptions, SkuName, Snapshot, SourceError, Top, TopQuery, TopRow, TopScope,
+    TopWindow, Totals, View, bind,
 };
 use linli_schemas::zone::{HOUR_MS, MINUTE_MS, Zone};
 use linli_schemas::{CategoryId, CommunityId, EventTime, Money, SkuId};
 use tokio_util::sync::CancellationToken;
 
 const COMMUNITIES: [&str; 12] = [
-    "锦绣花园", "滨江壹号", "阳光新城", "和平里社区", "翠湖雅苑", "金地名邸", "绿城百合", "东方苑", "梧桐里", "桂花园", "春江花园",
+    "锦绣花园",
+    "滨江壹号",
+    "阳光新城",
+    "和平里社区",
+    "翠湖雅苑",
+    "金地名邸",
+    "绿城百合",
+    "东方苑",
+    "梧桐里",
+    "桂花园",
+    "春江花园",
     "银杏里",
 ];
 const CATEGORIES: [&str; 6] = ["水果", "蔬菜", "肉禽蛋", "水产", "乳品烘焙", "粮油日用"];
@@ -82,11 +92,7 @@ impl Fake {
         let now = self.clock.now_ms();
         let part = ((now - minute * MINUTE_MS) as f64 / MINUTE_MS as f64).clamp(0.0, 1.0);
         let orders = (orders_in(minute) as f64 * part * share) as i64;
-        Minute {
-            start: EventTime(minute * MINUTE_MS),
-            gmv: Money(amount_of(minute, orders)),
-            orders,
-        }
+        Minute { start: EventTime(minute * MINUTE_MS), gmv: Money(amount_of(minute, orders)), orders }
     }
 
     fn day_minutes(&self, from: i64, to: i64, share: f64, day: i64) -> Vec<Minute> {

@@ -18,8 +18,8 @@ use crate::hub::{Frame, Hub, ViewState};
 use crate::meters::Meters;
 use crate::problem::{Problem, ProblemBody};
 use crate::scope::{Permitted, RowScope, permit};
-use crate::stream;
 use crate::source::{TopQuery, View};
+use crate::stream;
 use crate::view::ViewQuery;
 
 /// How long a request waits for the source's first answer.

@@ -127,9 +127,8 @@ impl Reader {
         if !self.last.as_ref().is_some_and(|(_, _, last)| known(last)) {
             events.extend(event("top", &top));
         }
-        let known = |known: &Live| {
-            Live { version: live.version, server_time: live.server_time, ..known.clone() } == live
-        };
+        let known =
+            |known: &Live| Live { version: live.version, server_time: live.server_time, ..known.clone() } == live;
         if !self.last.as_ref().is_some_and(|(_, last, _)| known(last)) {
             events.extend(event("live", &live));
         }

@@ -92,11 +92,7 @@ impl Dump {
     }
 
     fn table_map(&mut self, map: &TableMap<'_>) -> Fallible<()> {
-        if self
-            .tables
-            .get(&map.table_id)
-            .is_some_and(|(bytes, _)| bytes == map.bytes())
-        {
+        if self.tables.get(&map.table_id).is_some_and(|(bytes, _)| bytes == map.bytes()) {
             return Ok(());
         }
         let name = format!("{}.{}", map.db, map.name);
@@ -104,13 +100,8 @@ impl Dump {
             None
         } else {
             let layout = map.layout()?;
-            let table = layout
-                .table()
-                .ok_or_else(|| format!("{name}: the binlog does not name its columns"))?;
-            Some(Table {
-                name,
-                decoder: RowDecoder::new(&layout, &table, &[])?,
-            })
+            let table = layout.table().ok_or_else(|| format!("{name}: the binlog does not name its columns"))?;
+            Some(Table { name, decoder: RowDecoder::new(&layout, &table, &[])? })
         };
         self.tables.insert(map.table_id, (map.bytes().to_vec(), table));
         Ok(())

@@ -11,14 +11,9 @@ use linli_binlog::{Charset, Column, ColumnType, Event, RowDecoder, Table, frame,
 fn orders() -> Table {
     let big = |unsigned| ColumnType::Integer { bytes: 8, unsigned };
     let integer = |bytes| ColumnType::Integer { bytes, unsigned: false };
-    let text = || ColumnType::Text {
-        charset: Charset::Utf8mb4,
-    };
+    let text = || ColumnType::Text { charset: Charset::Utf8mb4 };
     let datetime = || ColumnType::DateTime { fsp: 3 };
-    let amount = || ColumnType::Decimal {
-        precision: 12,
-        scale: 2,
-    };
+    let amount = || ColumnType::Decimal { precision: 12, scale: 2 };
     let columns = [
         ("order_id", big(true)),
         ("user_id", big(false)),
@@ -37,31 +32,14 @@ fn orders() -> Table {
         ("delivered_at", datetime()),
         ("updated_at", datetime()),
     ];
-    let column = |(name, kind): (&str, ColumnType)| Column {
-        name: name.to_owned(),
-        kind,
-        nullable: true,
-        generated: false,
-    };
-    Table {
-        db: "shop_0".into(),
-        name: "orders_0".into(),
-        columns: columns.map(column).to_vec(),
-        primary_key: vec![0],
-    }
+    let column =
+        |(name, kind): (&str, ColumnType)| Column { name: name.to_owned(), kind, nullable: true, generated: false };
+    Table { db: "shop_0".into(), name: "orders_0".into(), columns: columns.map(column).to_vec(), primary_key: vec![0] }
 }
 
 fn order(id: u64) -> Vec<Option<Option<Vec<u8>>>> {
     let ymd = ((2026 * 13 + 3) << 5) + 14;
-    let at = |step: u64| {
-        with_fraction(
-            (ymd << 17) + (9 << 12) + ((step as i64 % 60) << 6) + 30,
-            123_000,
-            3,
-            5,
-            false,
-        )
-    };
+    let at = |step: u64| with_fraction((ymd << 17) + (9 << 12) + ((step as i64 % 60) << 6) + 30, 123_000, 3, 5, false);
     let address = json_object(&[
         ("no", JsonMember::Int(77)),
         ("lat", JsonMember::Double(30.593_098)),
@@ -97,11 +75,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     const ROWS_OF_EVENT: u64 = 8;
     let table = orders();
     let format = build::format();
-    let map = build::event(
-        linli_binlog::kind::TABLE_MAP,
-        &build::table_map(&table),
-        format.checksum,
-    );
+    let map = build::event(linli_binlog::kind::TABLE_MAP, &build::table_map(&table), format.checksum);
     let (header, body) = frame(&map, format.checksum)?;
     let Event::TableMap(map) = parse(&header, body, &format)? else {
         return Err("no table map".into());

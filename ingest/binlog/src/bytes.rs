@@ -23,11 +23,7 @@ impl<'a> Bytes<'a> {
     }
 
     pub(crate) fn truncated(&self, needed: usize) -> DecodeError {
-        DecodeError::Truncated {
-            what: self.what,
-            needed,
-            left: self.rest.len(),
-        }
+        DecodeError::Truncated { what: self.what, needed, left: self.rest.len() }
     }
 
     #[inline]
@@ -88,10 +84,7 @@ impl<'a> Bytes<'a> {
             252 => self.uint(2),
             253 => self.uint(3),
             254 => self.uint(8),
-            byte => Err(DecodeError::invalid(
-                "length-encoded integer",
-                format!("it begins with {byte}"),
-            )),
+            byte => Err(DecodeError::invalid("length-encoded integer", format!("it begins with {byte}"))),
         }
     }
 
@@ -127,11 +120,7 @@ pub(crate) fn le(bytes: &[u8]) -> u64 {
         [a, b, c] => u64::from(u32::from_le_bytes([a, b, c, 0])),
         [a, b, c, d] => u64::from(u32::from_le_bytes([a, b, c, d])),
         [a, b, c, d, e, f, g, h] => u64::from_le_bytes([a, b, c, d, e, f, g, h]),
-        _ => bytes
-            .iter()
-            .rev()
-            .take(8)
-            .fold(0, |value, byte| value << 8 | u64::from(*byte)),
+        _ => bytes.iter().rev().take(8).fold(0, |value, byte| value << 8 | u64::from(*byte)),
     }
 }
 
@@ -145,10 +134,7 @@ pub(crate) fn be(bytes: &[u8]) -> u64 {
         [a, b, c] => u64::from(u32::from_be_bytes([0, a, b, c])),
         [a, b, c, d] => u64::from(u32::from_be_bytes([a, b, c, d])),
         [a, b, c, d, e] => u64::from_be_bytes([0, 0, 0, a, b, c, d, e]),
-        _ => bytes
-            .iter()
-            .take(8)
-            .fold(0, |value, byte| value << 8 | u64::from(*byte)),
+        _ => bytes.iter().take(8).fold(0, |value, byte| value << 8 | u64::from(*byte)),
     }
 }
 

@@ -33,34 +33,22 @@ impl<S: Source> Columns<S> {
     pub(crate) fn new(table: &Table, rules: &[ColumnRule], sources: Vec<S>) -> Result<Columns<S>, Mismatch> {
         let (columns, given) = (table.columns.len(), rules.len());
         if given != 0 && given != columns {
-            return Err(Mismatch::RuleCount {
-                table: table.full_name(),
-                columns,
-                rules: given,
-            });
+            return Err(Mismatch::RuleCount { table: table.full_name(), columns, rules: given });
         }
-        let columns = table
-            .columns
-            .iter()
-            .zip(sources)
-            .enumerate()
-            .map(|(index, (column, source))| {
-                let rule = rules.get(index).unwrap_or(&ColumnRule::Keep);
-                let mut label = b",\"".to_vec();
-                escape(column.name.as_bytes(), &mut label);
-                label.extend_from_slice(b"\":");
-                Column {
-                    source,
-                    label: label.into(),
-                    name: column.name.as_str().into(),
-                    dropped: *rule == ColumnRule::Drop,
-                    transform: rule.transform(&column.kind),
-                }
-            });
-        Ok(Columns {
-            table: table.full_name().into(),
-            columns: columns.collect(),
-        })
+        let columns = table.columns.iter().zip(sources).enumerate().map(|(index, (column, source))| {
+            let rule = rules.get(index).unwrap_or(&ColumnRule::Keep);
+            let mut label = b",\"".to_vec();
+            escape(column.name.as_bytes(), &mut label);
+            label.extend_from_slice(b"\":");
+            Column {
+                source,
+                label: label.into(),
+                name: column.name.as_str().into(),
+                dropped: *rule == ColumnRule::Drop,
+                transform: rule.transform(&column.kind),
+            }
+        });
+        Ok(Columns { table: table.full_name().into(), columns: columns.collect() })
     }
 
     /// Appends an object of the cells that are there. On an error `out` is as it was.

@@ -19,21 +19,14 @@ pub(crate) fn uncompress(compressed: &[u8]) -> Result<Vec<u8>> {
     }
     let declared = be(bytes.take(usize::from(head & 7))?);
     if declared > EVENT_LEN_MAX {
-        return Err(DecodeError::TooLarge {
-            what: WHAT,
-            declared,
-            max: EVENT_LEN_MAX,
-        });
+        return Err(DecodeError::TooLarge { what: WHAT, declared, max: EVENT_LEN_MAX });
     }
     // The declared length bounds what is read, it is not allocated at once.
     let mut out = Vec::new();
     let read = ZlibDecoder::new(bytes.rest()).take(declared + 1).read_to_end(&mut out);
     read.map_err(|error| DecodeError::invalid(WHAT, error.to_string()))?;
     if out.len() as u64 != declared {
-        return Err(DecodeError::invalid(
-            WHAT,
-            format!("it holds {} bytes, not the declared {declared}", out.len()),
-        ));
+        return Err(DecodeError::invalid(WHAT, format!("it holds {} bytes, not the declared {declared}", out.len())));
     }
     Ok(out)
 }

@@ -30,22 +30,13 @@ impl RowDecoder {
     pub fn new(layout: &TableLayout, table: &Table, rules: &[ColumnRule]) -> Result<RowDecoder, Mismatch> {
         let (schema, log) = (table.columns.len(), layout.columns.len());
         if schema != log {
-            return Err(Mismatch::ColumnCount {
-                table: table.full_name(),
-                schema,
-                log,
-            });
+            return Err(Mismatch::ColumnCount { table: table.full_name(), schema, log });
         }
         let (mut widths, mut values) = (Vec::with_capacity(log), Vec::with_capacity(log));
         for (index, (log, column)) in layout.columns.iter().zip(&table.columns).enumerate() {
             if let Some(name) = log.name.as_ref().filter(|name| **name != column.name) {
                 let (schema, log) = (column.name.clone(), name.clone());
-                return Err(Mismatch::ColumnName {
-                    table: table.full_name(),
-                    index,
-                    schema,
-                    log,
-                });
+                return Err(Mismatch::ColumnName { table: table.full_name(), index, schema, log });
             }
             let (width, value) = plan(log, column).map_err(|log| Mismatch::ColumnType {
                 table: table.full_name(),
@@ -56,10 +47,7 @@ impl RowDecoder {
             widths.push(width);
             values.push(value);
         }
-        Ok(RowDecoder {
-            columns: Columns::new(table, rules, values)?,
-            widths,
-        })
+        Ok(RowDecoder { columns: Columns::new(table, rules, values)?, widths })
     }
 
     /// The rows of an event, one after the other.
@@ -103,11 +91,7 @@ impl RowDecoder {
             }
             let is_null = bit(nulls, at);
             at += 1;
-            cells.push(if is_null {
-                Cell::Null
-            } else {
-                Cell::Value(width.take(data)?)
-            });
+            cells.push(if is_null { Cell::Null } else { Cell::Value(width.take(data)?) });
         }
         Ok(())
     }
@@ -146,16 +130,7 @@ impl<'a> RowCursor<'a> {
             return Some(Err(error));
         }
         let decoder = self.decoder;
-        let (before, after) = (
-            Image {
-                decoder,
-                cells: &self.before,
-            },
-            Image {
-                decoder,
-                cells: &self.after,
-            },
-        );
+        let (before, after) = (Image { decoder, cells: &self.before }, Image { decoder, cells: &self.after });
         Some(Ok(RowImages {
             before: (self.kind != RowsKind::Insert).then_some(before),
             after: (self.kind != RowsKind::Delete).then_some(after),
@@ -251,9 +226,7 @@ impl<'a> Image<'a> {
 
     /// Appends a JSON object; columns that are not there are left out. On an error `out` is as it was.
     pub fn write_json(&self, out: &mut Vec<u8>, warnings: &mut Vec<Warning>) -> Result<()> {
-        self.decoder
-            .columns
-            .write_object(self.cells.iter().copied(), out, warnings)
+        self.decoder.columns.write_object(self.cells.iter().copied(), out, warnings)
     }
 
     /// Appends a column's value as text, as JSON would show it but without quotes, and before any rule: for keys and routing.

@@ -84,10 +84,7 @@ fn plain_len(bytes: &[u8]) -> usize {
         len += 8;
     }
     let rest = bytes.get(len..).unwrap_or_default();
-    len + rest
-        .iter()
-        .position(|byte| ESCAPES[usize::from(*byte)] != 0)
-        .unwrap_or(rest.len())
+    len + rest.iter().position(|byte| ESCAPES[usize::from(*byte)] != 0).unwrap_or(rest.len())
 }
 
 /// Where the inside of a string goes.
@@ -198,9 +195,7 @@ pub(crate) fn write_base64(bytes: &[u8], form: Form, out: &mut Vec<u8>) {
     out.resize(start + bytes.len().div_ceil(3) * 4, 0);
     if let Some(room) = out.get_mut(start..) {
         // The room is exactly what the encoding needs.
-        let written = base64::engine::general_purpose::STANDARD
-            .encode_slice(bytes, room)
-            .unwrap_or(0);
+        let written = base64::engine::general_purpose::STANDARD.encode_slice(bytes, room).unwrap_or(0);
         out.truncate(start + written);
     }
     quote(form, out);

@@ -92,23 +92,15 @@ pub fn parse<'a>(header: &Header, body: &'a [u8], format: &FormatDescription) ->
             Event::RowsQuery(String::from_utf8_lossy(bytes.rest()))
         }
         kind::MARIADB_ANNOTATE_ROWS => Event::RowsQuery(String::from_utf8_lossy(body)),
-        kind::HEARTBEAT => Event::Heartbeat {
-            file: text(body),
-            pos: u64::from(header.next_pos),
-        },
+        kind::HEARTBEAT => Event::Heartbeat { file: text(body), pos: u64::from(header.next_pos) },
         kind::HEARTBEAT_V2 => heartbeat_v2(header, body)?,
         kind::INCIDENT => {
             let mut bytes = Bytes::new(body, "incident");
             let number = bytes.u16()?;
             let len = if bytes.is_empty() { 0 } else { bytes.u8()? };
-            Event::Incident {
-                number,
-                message: text(bytes.take(usize::from(len))?),
-            }
+            Event::Incident { number, message: text(bytes.take(usize::from(len))?) }
         }
-        kind::XA_PREPARE => Event::XaPrepare {
-            one_phase: Bytes::new(body, "XA prepare").u8()? != 0,
-        },
+        kind::XA_PREPARE => Event::XaPrepare { one_phase: Bytes::new(body, "XA prepare").u8()? != 0 },
         kind::STOP => Event::Stop,
         kind::PARTIAL_UPDATE_ROWS => return Err(unsupported(header.kind, PARTIAL_HINT)),
         kind::MARIADB_START_ENCRYPTION => return Err(unsupported(header.kind, ENCRYPTION_HINT)),
@@ -128,10 +120,7 @@ fn unsupported(kind: u8, hint: &'static str) -> DecodeError {
 fn rotate(body: &[u8]) -> Result<Event<'_>> {
     let mut bytes = Bytes::new(body, "rotate event");
     let pos = bytes.u64()?;
-    Ok(Event::Rotate {
-        file: text(bytes.rest()),
-        pos,
-    })
+    Ok(Event::Rotate { file: text(bytes.rest()), pos })
 }
 
 fn heartbeat_v2<'a>(header: &Header, body: &'a [u8]) -> Result<Event<'a>> {

@@ -48,11 +48,7 @@ impl Gtid {
     pub(crate) fn parse(body: &[u8]) -> Result<Gtid> {
         let mut bytes = Bytes::new(body, "GTID event");
         bytes.skip(1)?;
-        let mut gtid = Gtid {
-            uuid: bytes.array()?,
-            number: bytes.u64()?,
-            ..Gtid::default()
-        };
+        let mut gtid = Gtid { uuid: bytes.array()?, number: bytes.u64()?, ..Gtid::default() };
         // Each server version wrote a little more.
         let logical_clock = !bytes.is_empty() && bytes.u8()? == 2;
         if logical_clock && bytes.rest().len() >= 16 {
@@ -69,11 +65,7 @@ impl Gtid {
         const ORIGINAL_FOLLOWS: u64 = 1 << 55;
         let committed = bytes.uint(7)?;
         self.committed_us = Some(committed & !ORIGINAL_FOLLOWS);
-        let original = if committed & ORIGINAL_FOLLOWS != 0 {
-            Some(bytes.uint(7)?)
-        } else {
-            self.committed_us
-        };
+        let original = if committed & ORIGINAL_FOLLOWS != 0 { Some(bytes.uint(7)?) } else { self.committed_us };
         self.original_committed_us = original;
         if !bytes.is_empty() {
             self.transaction_len = Some(bytes.lenenc()?);
@@ -86,10 +78,7 @@ impl Gtid {
         let mut bytes = Bytes::new(body, "tagged GTID event");
         let version = varlen(&mut bytes)?;
         if version != 1 {
-            return Err(DecodeError::invalid(
-                "tagged GTID event",
-                format!("message version {version}"),
-            ));
+            return Err(DecodeError::invalid("tagged GTID event", format!("message version {version}")));
         }
         let _message_len = varlen(&mut bytes)?;
         let _last_needed_field = varlen(&mut bytes)?;
@@ -131,11 +120,7 @@ fn varlen(bytes: &mut Bytes<'_>) -> Result<u64> {
 }
 
 fn signed(value: u64) -> i64 {
-    if value & 1 == 1 {
-        -((value >> 1) as i64) - 1
-    } else {
-        (value >> 1) as i64
-    }
+    if value & 1 == 1 { -((value >> 1) as i64) - 1 } else { (value >> 1) as i64 }
 }
 
 fn tag(bytes: &mut Bytes<'_>) -> Result<String> {
@@ -165,10 +150,7 @@ impl PreviousGtids {
         let count = if tagged { head << 8 >> 16 } else { head };
         let mut sets = Vec::new();
         for _ in 0..count {
-            let mut set = GtidIntervals {
-                uuid: bytes.array()?,
-                ..GtidIntervals::default()
-            };
+            let mut set = GtidIntervals { uuid: bytes.array()?, ..GtidIntervals::default() };
             if tagged {
                 set.tag = tag(&mut bytes)?;
             }
@@ -222,18 +204,8 @@ impl MariadbGtid {
     pub(crate) fn parse(server_id: u32, body: &[u8]) -> Result<MariadbGtid> {
         let mut bytes = Bytes::new(body, "GTID event");
         let (number, domain, flags) = (bytes.u64()?, bytes.u32()?, bytes.u8()?);
-        let commit_id = if flags & MariadbGtid::GROUP_COMMIT_ID != 0 {
-            Some(bytes.u64()?)
-        } else {
-            None
-        };
-        Ok(MariadbGtid {
-            domain,
-            server_id,
-            number,
-            flags,
-            commit_id,
-        })
+        let commit_id = if flags & MariadbGtid::GROUP_COMMIT_ID != 0 { Some(bytes.u64()?) } else { None };
+        Ok(MariadbGtid { domain, server_id, number, flags, commit_id })
     }
 
     /// Whether the statement stands alone: no commit follows.

@@ -116,11 +116,8 @@ pub fn frame(event: &[u8], checksum: Checksum) -> Result<(Header, &[u8])> {
     }
     let checksum = effective(&header, event, checksum);
     let body = event.get(HEADER_LEN..event.len().saturating_sub(checksum.len()));
-    let body = body.ok_or(DecodeError::Truncated {
-        what: "event",
-        needed: HEADER_LEN + checksum.len(),
-        left: event.len(),
-    })?;
+    let body =
+        body.ok_or(DecodeError::Truncated { what: "event", needed: HEADER_LEN + checksum.len(), left: event.len() })?;
     Ok((header, body))
 }
 
@@ -130,11 +127,8 @@ pub fn verify(event: &[u8], checksum: Checksum) -> Result<()> {
     if effective(&header, event, checksum) == Checksum::None {
         return Ok(());
     }
-    let truncated = DecodeError::Truncated {
-        what: "event checksum",
-        needed: HEADER_LEN + CHECKSUM_LEN,
-        left: event.len(),
-    };
+    let truncated =
+        DecodeError::Truncated { what: "event checksum", needed: HEADER_LEN + CHECKSUM_LEN, left: event.len() };
     let (covered, found) = event.split_last_chunk::<CHECKSUM_LEN>().ok_or(truncated)?;
     let found = u32::from_le_bytes(*found);
     let mut hasher = crc32fast::Hasher::new();
@@ -144,11 +138,7 @@ pub fn verify(event: &[u8], checksum: Checksum) -> Result<()> {
         hasher.update(covered);
     }
     let computed = hasher.finalize();
-    if computed == found {
-        Ok(())
-    } else {
-        Err(DecodeError::Checksum { found, computed })
-    }
+    if computed == found { Ok(()) } else { Err(DecodeError::Checksum { found, computed }) }
 }
 
 /// The flag "in use" of a file that is being written is left out of the checksum.
@@ -171,11 +161,7 @@ fn effective(header: &Header, event: &[u8], checksum: Checksum) -> Checksum {
         return checksum;
     }
     let version = event.get(HEADER_LEN + 2..HEADER_LEN + 52).unwrap_or_default();
-    if knows_checksums(&server_version(version)) {
-        Checksum::Crc32
-    } else {
-        Checksum::None
-    }
+    if knows_checksums(&server_version(version)) { Checksum::Crc32 } else { Checksum::None }
 }
 
 fn server_version(bytes: &[u8]) -> String {
@@ -183,20 +169,9 @@ fn server_version(bytes: &[u8]) -> String {
 }
 
 fn knows_checksums(version: &str) -> bool {
-    let mut parts = version
-        .split(|c: char| !c.is_ascii_digit())
-        .map(|part| part.parse::<u32>().unwrap_or(0));
-    let version_number = (
-        parts.next().unwrap_or(0),
-        parts.next().unwrap_or(0),
-        parts.next().unwrap_or(0),
-    );
-    version_number
-        >= if version.contains("MariaDB") {
-            (5, 3, 0)
-        } else {
-            (5, 6, 1)
-        }
+    let mut parts = version.split(|c: char| !c.is_ascii_digit()).map(|part| part.parse::<u32>().unwrap_or(0));
+    let version_number = (parts.next().unwrap_or(0), parts.next().unwrap_or(0), parts.next().unwrap_or(0));
+    version_number >= if version.contains("MariaDB") { (5, 3, 0) } else { (5, 6, 1) }
 }
 
 /// How the events of a file are laid out.
@@ -212,12 +187,7 @@ pub struct FormatDescription {
 impl FormatDescription {
     /// What is assumed until a stream's first format description: its checksum is what the session asked for.
     pub fn assumed(checksum: Checksum) -> FormatDescription {
-        FormatDescription {
-            server_version: String::new(),
-            created: 0,
-            checksum,
-            post_header: Vec::new(),
-        }
+        FormatDescription { server_version: String::new(), created: 0, checksum, post_header: Vec::new() }
     }
 
     pub(crate) fn parse(body: &[u8]) -> Result<FormatDescription> {
@@ -233,10 +203,7 @@ impl FormatDescription {
         let created = bytes.u32()?;
         let header_len = bytes.u8()?;
         if usize::from(header_len) != HEADER_LEN {
-            return Err(DecodeError::invalid(
-                "format description",
-                format!("event headers of {header_len} bytes"),
-            ));
+            return Err(DecodeError::invalid("format description", format!("event headers of {header_len} bytes")));
         }
         let (mut post_header, mut checksum) = (bytes.rest(), Checksum::None);
         if knows_checksums(&server_version) {
@@ -248,12 +215,7 @@ impl FormatDescription {
                 other => return Err(DecodeError::invalid("checksum algorithm", other.to_string())),
             };
         }
-        Ok(FormatDescription {
-            server_version,
-            created,
-            checksum,
-            post_header: post_header.to_vec(),
-        })
+        Ok(FormatDescription { server_version, created, checksum, post_header: post_header.to_vec() })
     }
 
     pub fn is_mariadb(&self) -> bool {

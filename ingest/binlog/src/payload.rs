@@ -46,11 +46,7 @@ impl<'a> Payload<'a> {
         }
         let size = size.map_or(bytes.rest().len(), |size| usize::try_from(size).unwrap_or(usize::MAX));
         let data = bytes.take(size)?;
-        Ok(Payload {
-            compression,
-            uncompressed_len: uncompressed.unwrap_or(data.len() as u64),
-            data,
-        })
+        Ok(Payload { compression, uncompressed_len: uncompressed.unwrap_or(data.len() as u64), data })
     }
 
     /// The events inside, one at a time: memory holds one of them, whatever the transaction's size.
@@ -62,11 +58,7 @@ impl<'a> Payload<'a> {
                 Source::Zstd(Box::new(BufReader::new(decoder)))
             }
         };
-        Ok(PayloadEvents {
-            source,
-            event: Vec::new(),
-            failed: false,
-        })
+        Ok(PayloadEvents { source, event: Vec::new(), failed: false })
     }
 }
 
@@ -118,28 +110,17 @@ impl PayloadEvents<'_> {
         }
         let size = u64::from(Header::parse(&self.event)?.size);
         if size > EVENT_LEN_MAX {
-            return Err(DecodeError::TooLarge {
-                what: "event of a payload",
-                declared: size,
-                max: EVENT_LEN_MAX,
-            });
+            return Err(DecodeError::TooLarge { what: "event of a payload", declared: size, max: EVENT_LEN_MAX });
         }
         self.read_up_to(size.saturating_sub(HEADER_LEN as u64))?;
         if self.event.len() as u64 != size {
             let left = self.event.len();
-            return Err(DecodeError::Truncated {
-                what: "event of a payload",
-                needed: size as usize,
-                left,
-            });
+            return Err(DecodeError::Truncated { what: "event of a payload", needed: size as usize, left });
         }
         Ok(true)
     }
 
     fn read_up_to(&mut self, len: u64) -> Result<usize> {
-        (&mut self.source)
-            .take(len)
-            .read_to_end(&mut self.event)
-            .map_err(|e| invalid(&e))
+        (&mut self.source).take(len).read_to_end(&mut self.event).map_err(|e| invalid(&e))
     }
 }

@@ -54,13 +54,7 @@ impl<'a> Query<'a> {
         let session = session(bytes.take(vars_len)?);
         let db = text(bytes.take(db_len)?);
         bytes.skip(1)?;
-        Ok(Query {
-            thread_id,
-            db,
-            sql: Cow::Borrowed(bytes.rest()),
-            error,
-            session,
-        })
+        Ok(Query { thread_id, db, sql: Cow::Borrowed(bytes.rest()), error, session })
     }
 
     /// The statement as text.

@@ -63,24 +63,12 @@ impl<'a> Rows<'a> {
         let width =
             width.ok_or_else(|| DecodeError::invalid("rows event", "it names more columns than a table can have"))?;
         let first = bytes.take(width.div_ceil(8))?;
-        let second = if rows == RowsKind::Update {
-            bytes.take(width.div_ceil(8))?
-        } else {
-            first
-        };
+        let second = if rows == RowsKind::Update { bytes.take(width.div_ceil(8))? } else { first };
         let data = match is_compressed {
             true => Cow::Owned(compressed::uncompress(bytes.rest())?),
             false => Cow::Borrowed(bytes.rest()),
         };
-        Ok(Rows {
-            kind: rows,
-            table_id,
-            flags,
-            width,
-            before: first,
-            after: second,
-            data,
-        })
+        Ok(Rows { kind: rows, table_id, flags, width, before: first, after: second, data })
     }
 }
 

@@ -71,9 +71,7 @@ impl ColumnRule {
             ColumnRule::Mask(style) => Some(Transform::Mask(*style)),
             ColumnRule::Hash { key } => {
                 // Keys of any length are taken.
-                Hmac::new_from_slice(key)
-                    .ok()
-                    .map(|hmac| Transform::Hash(Box::new(hmac)))
+                Hmac::new_from_slice(key).ok().map(|hmac| Transform::Hash(Box::new(hmac)))
             }
         }
     }
@@ -109,16 +107,8 @@ impl MaskStyle {
             MaskStyle::Full => STARS.to_owned(),
             MaskStyle::Phone => match count {
                 0..=6 => STARS.to_owned(),
-                7..=10 => format!(
-                    "{}{STARS}{}",
-                    first(2),
-                    text.chars().skip(count - 2).collect::<String>()
-                ),
-                _ => format!(
-                    "{}{STARS}{}",
-                    first(3),
-                    text.chars().skip(count - 4).collect::<String>()
-                ),
+                7..=10 => format!("{}{STARS}{}", first(2), text.chars().skip(count - 2).collect::<String>()),
+                _ => format!("{}{STARS}{}", first(3), text.chars().skip(count - 4).collect::<String>()),
             },
             MaskStyle::Name if count == 1 => "*".to_owned(),
             MaskStyle::Name => first(1) + &"*".repeat((count - 1).min(NAME_STARS_MAX)),
@@ -149,9 +139,8 @@ fn mask_json(document: &str, style: MaskStyle) -> String {
                 }
             }
             b'-' | b'0'..=b'9' => {
-                let digits = rest
-                    .iter()
-                    .take_while(|byte| matches!(byte, b'0'..=b'9' | b'-' | b'+' | b'.' | b'e' | b'E'));
+                let digits =
+                    rest.iter().take_while(|byte| matches!(byte, b'0'..=b'9' | b'-' | b'+' | b'.' | b'e' | b'E'));
                 rest = rest.split_at(digits.count()).1;
                 out.extend_from_slice(b"null");
             }

@@ -65,15 +65,7 @@ impl<'a> TableMap<'a> {
         let flags = bytes.u16()?;
         let behind = bytes.rest();
         let (db, name) = (name(&mut bytes)?, name(&mut bytes)?);
-        Ok(TableMap {
-            table_id,
-            flags,
-            db,
-            name,
-            body: behind,
-            columns: bytes.rest(),
-            is_mariadb: format.is_mariadb(),
-        })
+        Ok(TableMap { table_id, flags, db, name, body: behind, columns: bytes.rest(), is_mariadb: format.is_mariadb() })
     }
 
     /// What two maps of the same table and shape have alike.
@@ -93,12 +85,7 @@ impl<'a> TableMap<'a> {
         let mut columns = Vec::with_capacity(count);
         for (index, kind) in types.iter().enumerate() {
             let (kind, meta) = type_and_metadata(*kind, &mut metadata)?;
-            columns.push(LogColumn {
-                kind,
-                meta,
-                nullable: bit(nullable, index),
-                ..LogColumn::default()
-            });
+            columns.push(LogColumn { kind, meta, nullable: bit(nullable, index), ..LogColumn::default() });
         }
         let mut layout = TableLayout {
             db: self.db.to_owned(),
@@ -192,10 +179,8 @@ impl LogColumn {
     }
 
     fn is_character(&self) -> bool {
-        matches!(
-            self.kind,
-            t::STRING | t::VAR_STRING | t::VARCHAR | t::TINY_BLOB..=t::BLOB
-        ) || matches!(self.kind, t::MARIADB_BLOB_COMPRESSED | t::MARIADB_VARCHAR_COMPRESSED)
+        matches!(self.kind, t::STRING | t::VAR_STRING | t::VARCHAR | t::TINY_BLOB..=t::BLOB)
+            || matches!(self.kind, t::MARIADB_BLOB_COMPRESSED | t::MARIADB_VARCHAR_COMPRESSED)
     }
 
     /// MariaDB counts geometries among the columns with a character set.
@@ -282,10 +267,7 @@ impl TableLayout {
     fn index(&self, index: u64) -> Result<usize> {
         let index = usize::try_from(index).ok().filter(|index| *index < self.columns.len());
         index.ok_or_else(|| {
-            DecodeError::invalid(
-                "optional metadata of a table map",
-                "it names a column that is not there",
-            )
+            DecodeError::invalid("optional metadata of a table map", "it names a column that is not there")
         })
     }
 

@@ -21,10 +21,7 @@ impl TextRows {
     /// `rules` as for [`crate::RowDecoder::new`].
     pub fn new(table: &Table, rules: &[ColumnRule]) -> Result<TextRows, Mismatch> {
         let kinds = table.columns.iter().map(|column| column.kind.clone()).collect();
-        Ok(TextRows {
-            columns: Columns::new(table, rules, kinds)?,
-            width: table.columns.len(),
-        })
+        Ok(TextRows { columns: Columns::new(table, rules, kinds)?, width: table.columns.len() })
     }
 
     /// Appends a JSON object. On an error `out` is as it was.
@@ -58,11 +55,7 @@ impl TextRows {
 /// What to select for a column so that its text is exact: a FLOAT's would be cut to six digits.
 pub fn select_expression(name: &str, kind: &ColumnType) -> String {
     let quoted = format!("`{}`", name.replace('`', "``"));
-    if *kind == ColumnType::Float {
-        quoted + "+0e0"
-    } else {
-        quoted
-    }
+    if *kind == ColumnType::Float { quoted + "+0e0" } else { quoted }
 }
 
 /// [`TextRows`] for a single row.

@@ -14,11 +14,7 @@ impl ColumnType {
         let unknown = || TypeError::Unknown(text.to_owned());
         let (name, arguments, rest) = split(text).ok_or_else(unknown)?;
         let attributes = rest.to_ascii_lowercase();
-        let attribute = |word: &str| {
-            attributes
-                .split(|c: char| !c.is_ascii_alphanumeric())
-                .any(|found| found == word)
-        };
+        let attribute = |word: &str| attributes.split(|c: char| !c.is_ascii_alphanumeric()).any(|found| found == word);
         let number = |index: usize| arguments.get(index).and_then(|text| text.trim().parse::<u16>().ok());
         let unsigned = attribute("unsigned") || attribute("zerofill");
         let integer = |bytes| Some(ColumnType::Integer { bytes, unsigned });
@@ -26,9 +22,7 @@ impl ColumnType {
         let text_or_bytes = |charset: Option<Charset>| match charset {
             Some(Charset::Binary) => ColumnType::Bytes,
             _ if attribute("byte") => ColumnType::Bytes,
-            charset => ColumnType::Text {
-                charset: charset.unwrap_or(Charset::Utf8mb4),
-            },
+            charset => ColumnType::Text { charset: charset.unwrap_or(Charset::Utf8mb4) },
         };
         let kind = match name.as_str() {
             "tinyint" | "bool" | "boolean" | "int1" => integer(1),
@@ -36,10 +30,7 @@ impl ColumnType {
             "mediumint" | "int3" | "middleint" => integer(3),
             "int" | "integer" | "int4" => integer(4),
             "bigint" | "int8" => integer(8),
-            "serial" => Some(ColumnType::Integer {
-                bytes: 8,
-                unsigned: true,
-            }),
+            "serial" => Some(ColumnType::Integer { bytes: 8, unsigned: true }),
             // FLOAT(p) is a DOUBLE above 24 bits; FLOAT(m,d) stays one.
             "float" | "float4" => Some(match (arguments.len(), number(0)) {
                 (1, Some(25..)) => ColumnType::Double,
@@ -60,13 +51,9 @@ impl ColumnType {
             "char" | "character" | "nchar" | "national char" | "national character"
                 if charset == Some(Charset::Binary) =>
             {
-                Some(ColumnType::Binary {
-                    length: number(0).unwrap_or(1),
-                })
+                Some(ColumnType::Binary { length: number(0).unwrap_or(1) })
             }
-            "binary" => Some(ColumnType::Binary {
-                length: number(0).unwrap_or(1),
-            }),
+            "binary" => Some(ColumnType::Binary { length: number(0).unwrap_or(1) }),
             "nchar"
             | "national char"
             | "national character"
@@ -75,19 +62,13 @@ impl ColumnType {
             | "national character varying"
             | "nchar varchar"
             | "national char varying"
-            | "nchar varying" => Some(ColumnType::Text {
-                charset: charset.unwrap_or(Charset::Utf8mb3),
-            }),
+            | "nchar varying" => Some(ColumnType::Text { charset: charset.unwrap_or(Charset::Utf8mb3) }),
             "char" | "character" | "varchar" | "character varying" | "char varying" | "varcharacter" | "tinytext"
             | "text" | "mediumtext" | "longtext" | "long" | "long varchar" => Some(text_or_bytes(charset)),
             "varbinary" | "char byte" | "tinyblob" | "blob" | "mediumblob" | "longblob" | "long varbinary"
             | "vector" => Some(ColumnType::Bytes),
-            "enum" => Some(ColumnType::Enum {
-                values: arguments.iter().map(|text| unquote(text)).collect(),
-            }),
-            "set" => Some(ColumnType::Set {
-                values: arguments.iter().map(|text| unquote(text)).collect(),
-            }),
+            "enum" => Some(ColumnType::Enum { values: arguments.iter().map(|text| unquote(text)).collect() }),
+            "set" => Some(ColumnType::Set { values: arguments.iter().map(|text| unquote(text)).collect() }),
             "json" => Some(ColumnType::Json),
             "geometry" | "point" | "linestring" | "polygon" | "multipoint" | "multilinestring" | "multipolygon"
             | "geometrycollection" | "geomcollection" => Some(ColumnType::Geometry),
@@ -135,9 +116,7 @@ fn split(text: &str) -> Option<(String, Vec<&str>, &str)> {
     for word in head.split_ascii_whitespace() {
         let lower = word.to_ascii_lowercase();
         if !name.is_empty() && ATTRIBUTES.contains(&lower.as_str()) {
-            after = head
-                .get(word.as_ptr() as usize - head.as_ptr() as usize..)
-                .unwrap_or_default();
+            after = head.get(word.as_ptr() as usize - head.as_ptr() as usize..).unwrap_or_default();
             break;
         }
         if !name.is_empty() {
@@ -184,10 +163,7 @@ fn arguments(text: &str) -> Option<(Vec<&str>, &str)> {
 /// The text of a quoted element; a quote inside is doubled or escaped. Spaces at the end of an element do not count.
 fn unquote(text: &str) -> String {
     let quote = text.chars().next().unwrap_or('\'');
-    let inner = text
-        .strip_prefix(quote)
-        .and_then(|text| text.strip_suffix(quote))
-        .unwrap_or(text);
+    let inner = text.strip_prefix(quote).and_then(|text| text.strip_suffix(quote)).unwrap_or(text);
     let mut out = String::with_capacity(inner.len());
     let mut chars = inner.chars().peekable();
     while let Some(char) = chars.next() {
@@ -275,12 +251,7 @@ impl TableLayout {
 impl LogColumn {
     fn column_type(&self) -> Option<ColumnType> {
         let [high, low] = self.meta.to_be_bytes();
-        let integer = |bytes| {
-            Some(ColumnType::Integer {
-                bytes,
-                unsigned: self.unsigned?,
-            })
-        };
+        let integer = |bytes| Some(ColumnType::Integer { bytes, unsigned: self.unsigned? });
         let fsp = low;
         Some(match self.kind {
             t::TINY => integer(1)?,
@@ -290,13 +261,8 @@ impl LogColumn {
             t::LONGLONG => integer(8)?,
             t::FLOAT => ColumnType::Float,
             t::DOUBLE => ColumnType::Double,
-            t::NEWDECIMAL => ColumnType::Decimal {
-                precision: high,
-                scale: low,
-            },
-            t::BIT => ColumnType::Bit {
-                length: u8::try_from(u16::from(low) * 8 + u16::from(high)).ok()?,
-            },
+            t::NEWDECIMAL => ColumnType::Decimal { precision: high, scale: low },
+            t::BIT => ColumnType::Bit { length: u8::try_from(u16::from(low) * 8 + u16::from(high)).ok()? },
             t::YEAR => ColumnType::Year,
             t::DATE | t::NEWDATE => ColumnType::Date,
             t::TIME | t::TIME2 => ColumnType::Time { fsp },

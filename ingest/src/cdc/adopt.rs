@@ -15,20 +15,10 @@ pub fn table_of(layout: &TableLayout, known: Option<&Known>) -> Option<Table> {
             _ => kind_of(column)?,
         };
         let generated = same.is_some_and(|column| column.generated);
-        columns.push(Column {
-            name,
-            kind,
-            nullable: column.nullable,
-            generated,
-        });
+        columns.push(Column { name, kind, nullable: column.nullable, generated });
     }
     let primary_key = layout.primary_key.clone().unwrap_or_default();
-    Some(Table {
-        db: layout.db.clone(),
-        name: layout.name.clone(),
-        columns,
-        primary_key,
-    })
+    Some(Table { db: layout.db.clone(), name: layout.name.clone(), columns, primary_key })
 }
 
 /// MariaDB's own types, which the log does not tell from BINARY.
@@ -38,12 +28,7 @@ fn looks_like_binary(kind: &ColumnType) -> bool {
 
 fn kind_of(column: &LogColumn) -> Option<ColumnType> {
     let (high, low) = ((column.meta >> 8) as u8, column.meta as u8);
-    let integer = |bytes| {
-        Some(ColumnType::Integer {
-            bytes,
-            unsigned: column.unsigned?,
-        })
-    };
+    let integer = |bytes| Some(ColumnType::Integer { bytes, unsigned: column.unsigned? });
     match column.kind {
         t::TINY => integer(1),
         t::SHORT => integer(2),
@@ -52,24 +37,15 @@ fn kind_of(column: &LogColumn) -> Option<ColumnType> {
         t::LONGLONG => integer(8),
         t::FLOAT => Some(ColumnType::Float),
         t::DOUBLE => Some(ColumnType::Double),
-        t::NEWDECIMAL => Some(ColumnType::Decimal {
-            precision: high,
-            scale: low,
-        }),
-        t::BIT => Some(ColumnType::Bit {
-            length: low.checked_mul(8)?.checked_add(high)?,
-        }),
+        t::NEWDECIMAL => Some(ColumnType::Decimal { precision: high, scale: low }),
+        t::BIT => Some(ColumnType::Bit { length: low.checked_mul(8)?.checked_add(high)? }),
         t::YEAR => Some(ColumnType::Year),
         t::DATE | t::NEWDATE => Some(ColumnType::Date),
         t::TIME | t::TIME2 => Some(ColumnType::Time { fsp: low }),
         t::DATETIME | t::DATETIME2 => Some(ColumnType::DateTime { fsp: low }),
         t::TIMESTAMP | t::TIMESTAMP2 => Some(ColumnType::Timestamp { fsp: low }),
-        t::ENUM => Some(ColumnType::Enum {
-            values: column.values()?,
-        }),
-        t::SET => Some(ColumnType::Set {
-            values: column.values()?,
-        }),
+        t::ENUM => Some(ColumnType::Enum { values: column.values()? }),
+        t::SET => Some(ColumnType::Set { values: column.values()? }),
         t::JSON => Some(ColumnType::Json),
         t::GEOMETRY => Some(ColumnType::Geometry),
         t::STRING => match column.charset()? {

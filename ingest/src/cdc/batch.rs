@@ -45,13 +45,7 @@ impl Batch {
         value: Range<usize>,
     ) {
         let partition = partition_of(self.buffer.get(key.clone()).unwrap_or_default(), partitions);
-        self.entries.push(Entry {
-            topic: Arc::clone(topic),
-            partition,
-            timestamp_ms,
-            key,
-            value,
-        });
+        self.entries.push(Entry { topic: Arc::clone(topic), partition, timestamp_ms, key, value });
     }
 
     /// Takes all records; the batch is empty after.

@@ -83,25 +83,12 @@ impl Captured {
 
     /// All rows of an event. After an error the batch is as it was before the row that failed.
     pub fn write(&mut self, rows: &Rows<'_>, writing: &mut Writing<'_>) -> Result<(), DecodeError> {
-        let Captured {
-            known,
-            route,
-            decoder,
-            head,
-            identity,
-            in_transaction,
-            warned,
-        } = self;
+        let Captured { known, route, decoder, head, identity, in_transaction, warned } = self;
         if in_transaction.0 != writing.transaction.number {
             *in_transaction = (writing.transaction.number, 0);
         }
         let mut warnings = Vec::new();
-        let mut row = RowWriter {
-            known,
-            route,
-            head,
-            count: &mut in_transaction.1,
-        };
+        let mut row = RowWriter { known, route, head, count: &mut in_transaction.1 };
         let mut cursor = decoder.rows(rows)?;
         while let Some(images) = cursor.next_row() {
             let images = images?;
@@ -111,57 +98,18 @@ impl Captured {
                 _ => Moved::No,
             };
             match (rows.kind, moved) {
-                (RowsKind::Insert, _) => row.write(
-                    Change {
-                        op: b'c',
-                        moved,
-                        before: None,
-                        after,
-                    },
-                    writing,
-                    &mut warnings,
-                )?,
-                (RowsKind::Delete, _) => row.write(
-                    Change {
-                        op: b'd',
-                        moved,
-                        before,
-                        after: None,
-                    },
-                    writing,
-                    &mut warnings,
-                )?,
-                (RowsKind::Update, Moved::No) => row.write(
-                    Change {
-                        op: b'u',
-                        moved,
-                        before,
-                        after,
-                    },
-                    writing,
-                    &mut warnings,
-                )?,
+                (RowsKind::Insert, _) => {
+                    row.write(Change { op: b'c', moved, before: None, after }, writing, &mut warnings)?
+                }
+                (RowsKind::Delete, _) => {
+                    row.write(Change { op: b'd', moved, before, after: None }, writing, &mut warnings)?
+                }
+                (RowsKind::Update, Moved::No) => {
+                    row.write(Change { op: b'u', moved, before, after }, writing, &mut warnings)?
+                }
                 (RowsKind::Update, Moved::Yes) => {
-                    row.write(
-                        Change {
-                            op: b'd',
-                            moved,
-                            before,
-                            after: None,
-                        },
-                        writing,
-                        &mut warnings,
-                    )?;
-                    row.write(
-                        Change {
-                            op: b'c',
-                            moved,
-                            before: None,
-                            after,
-                        },
-                        writing,
-                        &mut warnings,
-                    )?;
+                    row.write(Change { op: b'd', moved, before, after: None }, writing, &mut warnings)?;
+                    row.write(Change { op: b'c', moved, before: None, after }, writing, &mut warnings)?;
                 }
             }
             writing.transaction.rows += 1;
@@ -183,10 +131,7 @@ fn differ(identity: &[usize], before: &Image<'_>, after: &Image<'_>) -> Result<b
         if !after.has(*column) {
             continue;
         }
-        let (a, b) = (
-            before.column_text(*column, &mut old)?,
-            after.column_text(*column, &mut new)?,
-        );
+        let (a, b) = (before.column_text(*column, &mut old)?, after.column_text(*column, &mut new)?);
         if a != b || old != new {
             return Ok(true);
         }
@@ -260,18 +205,11 @@ impl RowWriter<'_> {
                         total_order: transaction.records,
                         data_collection_order: *self.count,
                     };
-                    self.head
-                        .write_tail(change.op, br#""false""#, change.moved, &at, Some(&place), out);
+                    self.head.write_tail(change.op, br#""false""#, change.moved, &at, Some(&place), out);
                 }
-                Format::Canal => canal::write(
-                    &self.known.table,
-                    change.op,
-                    change.before,
-                    change.after,
-                    &at,
-                    out,
-                    warnings,
-                )?,
+                Format::Canal => {
+                    canal::write(&self.known.table, change.op, change.before, change.after, &at, out, warnings)?
+                }
             }
             Ok((key, value..out.len()))
         })();
@@ -285,17 +223,9 @@ impl RowWriter<'_> {
             }
         };
         writing.counters.records += 1;
-        writing.batch.push(
-            &self.route.topic,
-            writing.partitions,
-            transaction.ts_ms,
-            key.clone(),
-            value,
-        );
+        writing.batch.push(&self.route.topic, writing.partitions, transaction.ts_ms, key.clone(), value);
         if change.op == b'd' && writing.tombstones && change.moved == Moved::No {
-            writing
-                .batch
-                .push(&self.route.topic, writing.partitions, transaction.ts_ms, key, 0..0);
+            writing.batch.push(&self.route.topic, writing.partitions, transaction.ts_ms, key, 0..0);
         }
         Ok(())
     }

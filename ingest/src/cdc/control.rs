@@ -74,29 +74,17 @@ pub async fn show(address: &Address, parts: &Parts) -> Result<Shown, Error> {
     let server = Server::examine(&mut wire, address).await?;
     let end = server.current(&mut wire).await.map_err(at)?;
     let binlogs = Server::binlogs(&mut wire).await.map_err(at)?;
-    let position = loaded
-        .as_ref()
-        .filter(|loaded| !loaded.record.reset)
-        .map(|loaded| loaded.record.position.clone());
+    let position = loaded.as_ref().filter(|loaded| !loaded.record.reset).map(|loaded| loaded.record.position.clone());
     Ok(Shown {
         server: address.name.clone(),
-        behind_transactions: position
-            .as_ref()
-            .and_then(|position| end.gtids.count_without(&position.gtids)),
-        behind_bytes: position
-            .as_ref()
-            .and_then(|position| bytes_between(&binlogs, &position.place, &end.place)),
+        behind_transactions: position.as_ref().and_then(|position| end.gtids.count_without(&position.gtids)),
+        behind_bytes: position.as_ref().and_then(|position| bytes_between(&binlogs, &position.place, &end.place)),
         written_at_ms: loaded.as_ref().map(|loaded| loaded.record.at_ms),
-        open_snapshots: loaded.as_ref().map_or(Vec::new(), |loaded| {
-            loaded.record.snapshots.open().map(|(name, _)| name.clone()).collect()
-        }),
+        open_snapshots: loaded
+            .as_ref()
+            .map_or(Vec::new(), |loaded| loaded.record.snapshots.open().map(|(name, _)| name.clone()).collect()),
         quarantined: loaded.as_ref().map_or(Vec::new(), |loaded| {
-            loaded
-                .catalog
-                .tables()
-                .filter(|known| known.lost.is_some())
-                .map(|known| known.table.full_name())
-                .collect()
+            loaded.catalog.tables().filter(|known| known.lost.is_some()).map(|known| known.table.full_name()).collect()
         }),
         position,
         end,
@@ -135,10 +123,7 @@ pub async fn set(
             Some(scan::locate(address, &server, &dump, &binlogs, target).await?)
         }
     };
-    let from = loaded
-        .as_ref()
-        .filter(|loaded| !loaded.record.reset)
-        .map(|loaded| loaded.record.position.clone());
+    let from = loaded.as_ref().filter(|loaded| !loaded.record.reset).map(|loaded| loaded.record.position.clone());
     let pair = from.as_ref().zip(to.as_ref());
     let moved = Moved {
         server: address.name.clone(),
@@ -156,12 +141,8 @@ pub async fn set(
     let Some(loaded) = loaded else {
         return match target {
             Target::Reset => Ok(moved),
-            _ => Err(Error::new(
-                ErrorKind::Config,
-                format!("reader of {}", address.name),
-                "has not been started yet",
-            )
-            .hint("start it once: its first snapshot learns the tables")),
+            _ => Err(Error::new(ErrorKind::Config, format!("reader of {}", address.name), "has not been started yet")
+                .hint("start it once: its first snapshot learns the tables")),
         };
     };
     match to {
@@ -171,26 +152,13 @@ pub async fn set(
             let before = |from: &&super::store::SchemaFrom| from.position.place.order() <= position.place.order();
             let schema = match &position.place.file {
                 file if file.is_empty() => None,
-                _ => loaded
-                    .record
-                    .history
-                    .iter()
-                    .rev()
-                    .find(before)
-                    .or(loaded.record.history.first()),
+                _ => loaded.record.history.iter().rev().find(before).or(loaded.record.history.first()),
             };
             let catalog = match schema {
                 Some(from) => store.catalog(&from.schema).await?,
                 None => loaded.catalog,
             };
-            store
-                .save(
-                    &loaded.record.server,
-                    &position,
-                    &Arc::new(catalog),
-                    &loaded.record.snapshots,
-                )
-                .await?;
+            store.save(&loaded.record.server, &position, &Arc::new(catalog), &loaded.record.snapshots).await?;
         }
     }
     Ok(moved)
@@ -202,22 +170,13 @@ fn by_gtids(text: &str, server: &Server) -> Result<Position, Error> {
         false => MysqlGtids::parse(text).map(GtidSet::Mysql),
     };
     match gtids {
-        Some(gtids) if server.gtids => Ok(Position {
-            gtids,
-            ..Position::default()
-        }),
-        Some(_) => Err(Error::new(
-            ErrorKind::Config,
-            "the server",
-            "numbers no transactions (gtid_mode is not ON)",
-        )
-        .hint("set the position by file and offset, or by time")),
-        None => Err(Error::new(
-            ErrorKind::Config,
-            format!("GTIDs {text:?}"),
-            "are not written as this server writes them",
-        )
-        .hint("MySQL: uuid:1-5,…; MariaDB: 0-1-5,…")),
+        Some(gtids) if server.gtids => Ok(Position { gtids, ..Position::default() }),
+        Some(_) => Err(Error::new(ErrorKind::Config, "the server", "numbers no transactions (gtid_mode is not ON)")
+            .hint("set the position by file and offset, or by time")),
+        None => {
+            Err(Error::new(ErrorKind::Config, format!("GTIDs {text:?}"), "are not written as this server writes them")
+                .hint("MySQL: uuid:1-5,…; MariaDB: 0-1-5,…"))
+        }
     }
 }
 
@@ -225,11 +184,7 @@ const REQUESTS: &str = "requests";
 
 /// Asks the reader of a server, running or not yet started, to read tables anew.
 pub async fn request_snapshot(address: &Address, parts: &Parts, table: &str) -> Result<(), Error> {
-    let key = format!(
-        "{}/{REQUESTS}/{:016x}",
-        Store::prefix_of(&address.name),
-        parts.random.next_u64()
-    );
+    let key = format!("{}/{REQUESTS}/{:016x}", Store::prefix_of(&address.name), parts.random.next_u64());
     parts.blobs.put(&key, Bytes::from(table.to_owned())).await
 }
 

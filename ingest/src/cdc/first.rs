@@ -31,10 +31,8 @@ pub async fn snapshot(
     let object = reader.address.object();
     let mut wire = connect(&reader.address).await?;
     let before = schema::read(&mut wire, server, &reader.router, &object).await?;
-    let names: Vec<(String, String)> = before
-        .tables()
-        .map(|known| (known.table.db.clone(), known.table.name.clone()))
-        .collect();
+    let names: Vec<(String, String)> =
+        before.tables().map(|known| (known.table.db.clone(), known.table.name.clone())).collect();
     let workers = reader.options.snapshot_workers.clamp(1, names.len().max(1));
     let views = view::open(&reader.address, server, workers, &names).await?;
     let catalog = Arc::new(schema::read(&mut wire, server, &reader.router, &object).await?);
@@ -42,11 +40,7 @@ pub async fn snapshot(
     for known in catalog.tables().filter(|known| known.lost.is_none()) {
         snapshots.tables.insert(known.table.full_name(), Progress::default());
     }
-    let mut state = State {
-        position: views.position.clone(),
-        catalog: Arc::clone(&catalog),
-        snapshots,
-    };
+    let mut state = State { position: views.position.clone(), catalog: Arc::clone(&catalog), snapshots };
     reader.publisher.create_topics(&catalog, &reader.router).await?;
     save(reader, server, &state).await?;
     tracing::info!(server = %object, position = %state.position, tables = state.snapshots.tables.len(), "snapshot");
@@ -104,16 +98,8 @@ pub async fn oldest(reader: &Reader, server: &Server, wire: &mut Wire) -> Result
         (false, true) => GtidSet::Mysql(MysqlGtids::default()),
         (false, false) => GtidSet::None,
     };
-    let position = Position {
-        place: Place::new(file, 4),
-        partial: None,
-        gtids,
-    };
-    Ok(State {
-        position,
-        catalog,
-        snapshots: Snapshots::default(),
-    })
+    let position = Position { place: Place::new(file, 4), partial: None, gtids };
+    Ok(State { position, catalog, snapshots: Snapshots::default() })
 }
 
 async fn read_tables(
@@ -158,10 +144,7 @@ async fn publish(
             return Ok(true);
         };
         let prefix = Store::prefix_of(&reader.address.name);
-        let records = reader
-            .publisher
-            .set_aside(&reader.parts.blobs, &prefix, chunk.records)
-            .await?;
+        let records = reader.publisher.set_aside(&reader.parts.blobs, &prefix, chunk.records).await?;
         reader.publisher.append(records).await?;
         let progress = state.snapshots.tables.entry(chunk.table).or_default();
         progress.rows += chunk.rows;
@@ -178,7 +161,5 @@ async fn publish(
 
 async fn save(reader: &Reader, server: &Server, state: &State) -> Result<(), Error> {
     let mut store = reader.store.lock().await;
-    store
-        .save(&server.identity, &state.position, &state.catalog, &state.snapshots)
-        .await
+    store.save(&server.identity, &state.position, &state.catalog, &state.snapshots).await
 }

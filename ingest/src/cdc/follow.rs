@@ -4,8 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use linli_binlog::{
-    Checksum, DecodeError, Event, FormatDescription, Gtid, Header, MariadbGtid, Query, Rows, Uuid, frame,
-    parse, verify,
+    Checksum, DecodeError, Event, FormatDescription, Gtid, Header, MariadbGtid, Query, Rows, Uuid, frame, parse, verify,
 };
 use linli_connectors::{Error, ErrorKind};
 
@@ -168,22 +167,11 @@ impl Follower {
         match &self.transaction {
             Some(open) if open.state.records > 0 => Position {
                 place: open.start.clone(),
-                partial: Some(Partial {
-                    id: open.id.clone(),
-                    records: open.state.records.max(open.state.skip),
-                }),
+                partial: Some(Partial { id: open.id.clone(), records: open.state.records.max(open.state.skip) }),
                 gtids,
             },
-            Some(open) => Position {
-                place: open.start.clone(),
-                partial: None,
-                gtids,
-            },
-            None => Position {
-                place: self.end.clone(),
-                partial: self.partial.clone(),
-                gtids,
-            },
+            Some(open) => Position { place: open.start.clone(), partial: None, gtids },
+            None => Position { place: self.end.clone(), partial: self.partial.clone(), gtids },
         }
     }
 
@@ -195,11 +183,7 @@ impl Follower {
         let parsed = parse(&header, body, &self.format).map_err(|error| self.unreadable(&error))?;
         self.counters.events += 1;
         self.handle(&header, event, parsed, start)?;
-        Ok(if self.transaction.is_some() {
-            Step::Within
-        } else {
-            Step::Boundary
-        })
+        Ok(if self.transaction.is_some() { Step::Within } else { Step::Boundary })
     }
 
     /// The place where the event begins; `end` is behind it after.
@@ -243,19 +227,13 @@ impl Follower {
                 }
             }
             Event::Incident { number, message } => {
-                let cause = format!(
-                    "incident {number} at {}: {message}: changes may be missing behind it",
-                    self.end
-                );
+                let cause = format!("incident {number} at {}: {message}: changes may be missing behind it", self.end);
                 return Err(Error::new(ErrorKind::Corrupt, self.object.clone(), cause)
                     .hint("take a new snapshot: `linli ingest cdc position reset`"));
             }
             Event::XaPrepare { one_phase: true } => self.commit(),
             Event::XaPrepare { one_phase: false } => {
-                let place = self
-                    .transaction
-                    .as_ref()
-                    .map_or_else(|| self.end.clone(), |open| open.start.clone());
+                let place = self.transaction.as_ref().map_or_else(|| self.end.clone(), |open| open.start.clone());
                 tracing::warn!(server = %self.object, %place, "an XA transaction was prepared: its rows are published before it is decided");
                 self.commit();
             }
@@ -283,9 +261,7 @@ impl Follower {
     }
 
     fn begin_mysql(&mut self, header: &Header, gtid: Gtid, start: u64, numbered: bool) {
-        let ts_ms = gtid
-            .committed_us
-            .map_or(i64::from(header.timestamp) * 1000, |us| (us / 1000) as i64);
+        let ts_ms = gtid.committed_us.map_or(i64::from(header.timestamp) * 1000, |us| (us / 1000) as i64);
         if !numbered {
             return self.begin(Number::None, None, ts_ms, start, false);
         }
@@ -306,11 +282,7 @@ impl Follower {
     }
 
     fn begin_mariadb(&mut self, header: &Header, gtid: MariadbGtid, start: u64) {
-        let number = Number::Mariadb {
-            domain: gtid.domain,
-            server: gtid.server_id,
-            number: gtid.number,
-        };
+        let number = Number::Mariadb { domain: gtid.domain, server: gtid.server_id, number: gtid.number };
         let ts_ms = i64::from(header.timestamp) * 1000;
         self.begin(number, Some(gtid.to_string()), ts_ms, start, !gtid.is_standalone());
     }
@@ -319,11 +291,7 @@ impl Follower {
         self.commit(); // nothing is open unless its end was of a kind that has no event
         let start = Place::new(self.end.file.clone(), start);
         let id = gtid.clone().unwrap_or_else(|| format!("{}/{start}", self.server));
-        let skip = self
-            .partial
-            .take()
-            .filter(|partial| partial.id == id)
-            .map_or(0, |partial| partial.records);
+        let skip = self.partial.take().filter(|partial| partial.id == id).map_or(0, |partial| partial.records);
         let (mut id_json, mut gtid_json) = (Vec::new(), Vec::new());
         quoted(&id, &mut id_json);
         if let Some(gtid) = gtid {
@@ -345,14 +313,7 @@ impl Follower {
             (Number::Mysql { uuid, tag, number }, GtidSet::Mysql(set)) => set.contains(uuid, tag, *number),
             _ => false,
         };
-        self.transaction = Some(Open {
-            start,
-            id,
-            number,
-            state,
-            begun,
-            repeated,
-        });
+        self.transaction = Some(Open { start, id, number, state, begun, repeated });
     }
 
     /// Ends the open transaction.
@@ -430,7 +391,6 @@ impl Follower {
         Ok(())
     }
 
-
     /// A table is emptied: each partition is told, for any may hold rows of it.
     fn truncate(&mut self, db: &str, name: &str) {
         let (Some(open), Some(known)) = (&mut self.transaction, self.catalog.get(db, name)) else {
@@ -455,13 +415,10 @@ impl Follower {
         self.counters.records += 1;
     }
 
-
     fn rows(&mut self, event: &[u8], rows: &Rows<'_>, start: u64) -> Result<(), Error> {
         let Some(mapped) = self.tables.get_mut(&rows.table_id) else {
-            let cause = format!(
-                "rows at {}:{start} name table id {}, which no table map told",
-                self.end.file, rows.table_id
-            );
+            let cause =
+                format!("rows at {}:{start} name table id {}, which no table map told", self.end.file, rows.table_id);
             return Err(Error::new(ErrorKind::Retry, self.object.clone(), cause));
         };
         let Some(open) = &mut self.transaction else {
@@ -502,13 +459,7 @@ impl Follower {
             if let Some(mapped) = self.tables.get_mut(&rows.table_id) {
                 mapped.target = Target::Held { db, name, why };
             } else {
-                self.tables.insert(
-                    rows.table_id,
-                    Mapped {
-                        bytes: Vec::new(),
-                        target: Target::Held { db, name, why },
-                    },
-                );
+                self.tables.insert(rows.table_id, Mapped { bytes: Vec::new(), target: Target::Held { db, name, why } });
             }
         }
         Ok(())
@@ -521,16 +472,8 @@ impl Follower {
         };
         let map = self.tables.get(&table_id).map_or(&[][..], |mapped| &mapped.bytes);
         let place = Place::new(self.end.file.clone(), start);
-        let held = quarantine::Held {
-            server: &self.server,
-            db,
-            table: name,
-            why,
-            place: &place,
-            gtid: &open.id,
-            map,
-            event,
-        };
+        let held =
+            quarantine::Held { server: &self.server, db, table: name, why, place: &place, gtid: &open.id, map, event };
         held.write(&mut self.batch, self.options.partitions, self.now_ms);
         self.counters.held += 1;
     }
@@ -542,11 +485,7 @@ impl Follower {
     }
 
     fn unreadable(&self, error: &DecodeError) -> Error {
-        Error::new(
-            ErrorKind::Corrupt,
-            self.object.clone(),
-            format!("behind {}: {error}", self.end),
-        )
-        .hint("go on behind it with `linli ingest cdc position set`, or take a new snapshot")
+        Error::new(ErrorKind::Corrupt, self.object.clone(), format!("behind {}: {error}", self.end))
+            .hint("go on behind it with `linli ingest cdc position set`, or take a new snapshot")
     }
 }

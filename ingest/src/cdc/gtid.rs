@@ -83,9 +83,7 @@ impl MysqlGtids {
     pub fn includes(&self, other: &MysqlGtids) -> bool {
         other.sets.iter().all(|(key, intervals)| {
             let ours = self.sets.get(key).map_or(&[][..], Vec::as_slice);
-            intervals
-                .iter()
-                .all(|(start, end)| ours.iter().any(|(s, e)| s <= start && end <= e))
+            intervals.iter().all(|(start, end)| ours.iter().any(|(s, e)| s <= start && end <= e))
         })
     }
 
@@ -214,10 +212,7 @@ impl MariadbGtids {
 
     /// Whether the server's domains are all as far as these.
     pub fn includes(&self, other: &MariadbGtids) -> bool {
-        other
-            .domains
-            .iter()
-            .all(|(domain, (_, number))| self.contains(*domain, *number))
+        other.domains.iter().all(|(domain, (_, number))| self.contains(*domain, *number))
     }
 
     pub fn count_without(&self, other: &MariadbGtids) -> u64 {
@@ -334,10 +329,7 @@ mod tests {
         assert_eq!((set.count_without(&smaller), smaller.count_without(&set)), (6, 0));
         assert_eq!(MysqlGtids::parse("").unwrap(), MysqlGtids::default());
         for bad in ["x", "3e11:1", &format!("{A}:5-1-2-3-x:9-")] {
-            assert!(
-                MysqlGtids::parse(bad).is_none_or(|set| set.count_without(&MysqlGtids::default()) == 0),
-                "{bad}"
-            );
+            assert!(MysqlGtids::parse(bad).is_none_or(|set| set.count_without(&MysqlGtids::default()) == 0), "{bad}");
         }
     }
 
@@ -354,11 +346,7 @@ mod tests {
 
     #[test]
     fn sets_of_both_kinds_survive_the_record() {
-        for text in [
-            format!("\"mysql {A}:1-5\""),
-            "\"mariadb 0-1-100,7-2-3\"".to_owned(),
-            "\"none\"".to_owned(),
-        ] {
+        for text in [format!("\"mysql {A}:1-5\""), "\"mariadb 0-1-100,7-2-3\"".to_owned(), "\"none\"".to_owned()] {
             let set: GtidSet = serde_json::from_str(&text).unwrap();
             assert_eq!(serde_json::to_string(&set).unwrap(), text);
         }

@@ -92,28 +92,16 @@ impl Incremental {
             let known = schema::read_table(&mut wire, &server, &from.router, &db, &table).await;
             let known = known.map_err(|error| error.at(address.object()))?;
             let mut chunks = Vec::new();
-            if let (Some(wire), Some(known)) = (
-                views.wires.first_mut(),
-                known.clone().filter(|known| known.lost.is_none()),
-            ) {
-                let limit = if known.table.primary_key.is_empty() {
-                    None
-                } else {
-                    Some(chunk_rows)
-                };
-                let mut rows = from
-                    .rows(wire, Arc::new(known), progress.after.as_deref(), limit)
-                    .await?;
+            if let (Some(wire), Some(known)) =
+                (views.wires.first_mut(), known.clone().filter(|known| known.lost.is_none()))
+            {
+                let limit = if known.table.primary_key.is_empty() { None } else { Some(chunk_rows) };
+                let mut rows = from.rows(wire, Arc::new(known), progress.after.as_deref(), limit).await?;
                 while let Some(chunk) = rows.next().await? {
                     chunks.push(chunk);
                 }
             }
-            Ok(Read {
-                position: views.position,
-                chunks,
-                known,
-                table: name,
-            })
+            Ok(Read { position: views.position, chunks, known, table: name })
         }));
     }
 

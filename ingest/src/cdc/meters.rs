@@ -31,9 +31,7 @@ impl Meters {
         self.0.rows.store(counters.rows, Ordering::Relaxed);
         self.0.records.store(counters.records, Ordering::Relaxed);
         self.0.transactions.store(counters.transactions, Ordering::Relaxed);
-        self.0
-            .lag_ms
-            .store((now_ms - counters.committed_ms).max(0), Ordering::Relaxed);
+        self.0.lag_ms.store((now_ms - counters.committed_ms).max(0), Ordering::Relaxed);
     }
 
     pub fn read(&self, counters: &Counters, end: &Place, bytes: u64) {

@@ -64,31 +64,18 @@ pub enum ColumnAction {
 }
 
 /// Tables about an order, keyed by its community so that they lie beside it.
-pub const ORDER_TABLES: [&str; 6] = [
-    "orders",
-    "order_items",
-    "payments",
-    "refunds",
-    "deliveries",
-    "complaints",
-];
+pub const ORDER_TABLES: [&str; 6] = ["orders", "order_items", "payments", "refunds", "deliveries", "complaints"];
 
 impl Default for CdcOptions {
     fn default() -> CdcOptions {
-        let mask = |column: &str, style| ColumnSetting {
-            column: column.to_owned(),
-            action: ColumnAction::Mask(style),
-        };
+        let mask = |column: &str, style| ColumnSetting { column: column.to_owned(), action: ColumnAction::Mask(style) };
         CdcOptions {
             databases: r"shop|shop_\d+".to_owned(),
             tables: ".*".to_owned(),
             exclude: r".*\.(_.*_(gho|ghc|del|new|old))".to_owned(),
             route: r"^(.*?)_\d+$".to_owned(),
             topic_prefix: "shop.".to_owned(),
-            keys: ORDER_TABLES
-                .iter()
-                .map(|table| ((*table).to_owned(), "community_id".to_owned()))
-                .collect(),
+            keys: ORDER_TABLES.iter().map(|table| ((*table).to_owned(), "community_id".to_owned())).collect(),
             columns: vec![
                 mask(r"(orders|users|leaders)\.phone", MaskStyle::Phone),
                 mask(r"(users|leaders)\.name", MaskStyle::Name),

@@ -36,14 +36,8 @@ impl Publisher {
             .map(|known| router.topic(&known.table.name))
             .collect();
         names.insert(quarantine::TOPIC.to_owned());
-        let specs: Vec<TopicSpec> = names
-            .into_iter()
-            .map(|name| TopicSpec {
-                name,
-                partitions: self.partitions,
-                compacted: false,
-            })
-            .collect();
+        let specs: Vec<TopicSpec> =
+            names.into_iter().map(|name| TopicSpec { name, partitions: self.partitions, compacted: false }).collect();
         self.log.create_topics(&specs).await
     }
 
@@ -66,11 +60,7 @@ impl Publisher {
                 continue;
             }
             let value = record.value.clone().unwrap_or_default();
-            let hash: String = Sha256::digest(&value)
-                .iter()
-                .take(16)
-                .map(|byte| format!("{byte:02x}"))
-                .collect();
+            let hash: String = Sha256::digest(&value).iter().take(16).map(|byte| format!("{byte:02x}")).collect();
             let object = format!("{prefix}/large/{hash}");
             tracing::error!(topic = %record.topic, bytes, object, "a record is longer than the log takes: it is kept in the blob store");
             blobs.put(&object, value).await?;

@@ -80,25 +80,11 @@ pub fn write_truncate(
     transaction: &TransactionState,
 ) {
     let head = SourceHead::new(server, table);
-    let at = At {
-        file,
-        pos,
-        row: transaction.rows,
-        gtid: &transaction.gtid,
-        ts_ms: transaction.ts_ms,
-        now_ms,
-    };
-    let place = InTransaction {
-        id: &transaction.id,
-        total_order: transaction.records,
-        data_collection_order: 1,
-    };
+    let at = At { file, pos, row: transaction.rows, gtid: &transaction.gtid, ts_ms: transaction.ts_ms, now_ms };
+    let place = InTransaction { id: &transaction.id, total_order: transaction.records, data_collection_order: 1 };
     for partition in 0..partitions {
         let keys = (0u32..).map(|number| format!("{}#{number}", table.full_name()));
-        let Some(key) = keys
-            .into_iter()
-            .find(|key| partition_of(key.as_bytes(), partitions) == partition)
-        else {
+        let Some(key) = keys.into_iter().find(|key| partition_of(key.as_bytes(), partitions) == partition) else {
             continue;
         };
         let start = batch.buffer.len();

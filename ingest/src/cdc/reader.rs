@@ -84,17 +84,7 @@ impl Reader {
         let store = Store::new(Arc::clone(&parts.blobs), Arc::clone(&parts.clock), &address.name, nonce);
         let store = Arc::new(tokio::sync::Mutex::new(store));
         let (begin, until) = (Begin::Snapshot, Until::Stopped);
-        Ok(Reader {
-            address,
-            options,
-            router,
-            parts,
-            publisher,
-            store,
-            meters,
-            begin,
-            until,
-        })
+        Ok(Reader { address, options, router, parts, publisher, store, meters, begin, until })
     }
 
     pub fn begin(self, begin: Begin) -> Reader {
@@ -141,10 +131,7 @@ impl Reader {
             failures += 1;
             self.meters.reconnected();
             if failures >= FAILURES_MAX && error.cause.contains("checksum") {
-                return Err(Error {
-                    kind: ErrorKind::Corrupt,
-                    ..error
-                });
+                return Err(Error { kind: ErrorKind::Corrupt, ..error });
             }
             tracing::warn!(%error, hint = error.hint.as_deref().unwrap_or(""), "the reader of {} begins again", self.address.object());
             tokio::select! {
@@ -187,25 +174,15 @@ impl Reader {
         *identity = server.identity.clone();
         self.publisher.create_topics(&current.catalog, &self.router).await?;
         // fences whoever read this server before
-        self.store
-            .lock()
-            .await
-            .save(identity, &current.position, &current.catalog, &current.snapshots)
-            .await?;
+        self.store.lock().await.save(identity, &current.position, &current.catalog, &current.snapshots).await?;
         let end = match self.until {
             Until::Stopped => None,
-            Until::CaughtUp => Some(
-                server
-                    .current(&mut wire)
-                    .await
-                    .map_err(|error| error.at(self.address.object()))?
-                    .place,
-            ),
+            Until::CaughtUp => {
+                Some(server.current(&mut wire).await.map_err(|error| error.at(self.address.object()))?.place)
+            }
         };
         let options = resume::dump_options(&self.options, &self.address, &server);
-        wire.start_dump(&from.dump, &options)
-            .await
-            .map_err(|error| error.at(self.address.object()))?;
+        wire.start_dump(&from.dump, &options).await.map_err(|error| error.at(self.address.object()))?;
         tracing::info!(server = %self.address.object(), version = %server.version, position = %current.position, "following");
         Stream::new(self, server, wire, current, end).run(shutdown).await
     }

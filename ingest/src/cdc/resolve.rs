@@ -11,21 +11,11 @@ use super::follow::{Follower, Mapped, Target};
 
 impl Follower {
     pub(super) fn table_map(&mut self, map: &TableMap<'_>) {
-        if self
-            .tables
-            .get(&map.table_id)
-            .is_some_and(|mapped| mapped.bytes == map.bytes())
-        {
+        if self.tables.get(&map.table_id).is_some_and(|mapped| mapped.bytes == map.bytes()) {
             return;
         }
         let target = self.resolve(map);
-        self.tables.insert(
-            map.table_id,
-            Mapped {
-                bytes: map.bytes().to_vec(),
-                target,
-            },
-        );
+        self.tables.insert(map.table_id, Mapped { bytes: map.bytes().to_vec(), target });
     }
 
     fn resolve(&mut self, map: &TableMap<'_>) -> Target {
@@ -33,11 +23,7 @@ impl Follower {
         if !self.router.follows(db, name) {
             return Target::Ignored;
         }
-        let held = |why: String| Target::Held {
-            db: db.to_owned(),
-            name: name.to_owned(),
-            why,
-        };
+        let held = |why: String| Target::Held { db: db.to_owned(), name: name.to_owned(), why };
         let layout = match map.layout() {
             Ok(layout) => layout,
             Err(error) => {
@@ -55,19 +41,13 @@ impl Follower {
             (Some(table), known) => {
                 // By names alone: the log tells some types less exactly than a definition does.
                 let is_new = |column: &linli_binlog::Column| {
-                    known
-                        .as_ref()
-                        .is_some_and(|known| known.table.column(&column.name).is_none())
+                    known.as_ref().is_some_and(|known| known.table.column(&column.name).is_none())
                 };
                 if table.columns.iter().any(is_new) {
                     self.reread.push(table.full_name());
                 }
                 let charset = known.and_then(|known| known.charset.clone());
-                Arc::make_mut(&mut self.catalog).put(Known {
-                    table,
-                    charset,
-                    lost: None,
-                });
+                Arc::make_mut(&mut self.catalog).put(Known { table, charset, lost: None });
                 self.counters.ddl += 1;
                 match self.catalog.get(db, name) {
                     Some(known) => Arc::clone(known),
@@ -90,7 +70,6 @@ impl Follower {
         }
     }
 
-
     /// From here on the rows of the table cannot be read.
     pub(super) fn lose(&mut self, db: &str, name: &str, why: String) {
         tracing::error!(
@@ -99,10 +78,7 @@ impl Follower {
              Cure: linli ingest cdc snapshot {db}.{name}"
         );
         if let Some(known) = self.catalog.get(db, name) {
-            let known = Known {
-                lost: Some(why),
-                ..(**known).clone()
-            };
+            let known = Known { lost: Some(why), ..(**known).clone() };
             Arc::make_mut(&mut self.catalog).put(known);
         }
         self.tables.retain(|_, mapped| match &mapped.target {
@@ -127,11 +103,7 @@ impl Follower {
 /// Whether rows that were published look different now: they have another column, or one of another type.
 fn has_new_values(before: &Known, after: &Known) -> bool {
     let same = |column: &linli_binlog::Column| {
-        before
-            .table
-            .columns
-            .iter()
-            .any(|old| old.name == column.name && old.kind == column.kind)
+        before.table.columns.iter().any(|old| old.name == column.name && old.kind == column.kind)
     };
     after.lost.is_none() && !after.table.columns.iter().all(same)
 }

@@ -45,9 +45,7 @@ pub async fn from(
     position: &Position,
     object: &str,
 ) -> Result<From, Error> {
-    let facts = facts(wire, server, position)
-        .await
-        .map_err(|error| error.at(object.to_owned()))?;
+    let facts = facts(wire, server, position).await.map_err(|error| error.at(object.to_owned()))?;
     decide(&facts, known, position, object)
 }
 
@@ -57,24 +55,12 @@ async fn facts(wire: &mut Wire, server: &Server, position: &Position) -> Result<
     let purged = match (server.identity.mariadb, server.gtids) {
         (false, true) => {
             let text = super::server::variable(wire, "gtid_purged").await?.unwrap_or_default();
-            super::gtid::MysqlGtids::parse(&text)
-                .map(GtidSet::Mysql)
-                .unwrap_or_default()
+            super::gtid::MysqlGtids::parse(&text).map(GtidSet::Mysql).unwrap_or_default()
         }
         _ => GtidSet::None,
     };
-    let at_place = if server.identity.mariadb {
-        server.gtids_at(wire, &position.place).await?
-    } else {
-        None
-    };
-    Ok(Facts {
-        server: server.identity.clone(),
-        binlogs,
-        executed,
-        purged,
-        at_place,
-    })
+    let at_place = if server.identity.mariadb { server.gtids_at(wire, &position.place).await? } else { None };
+    Ok(Facts { server: server.identity.clone(), binlogs, executed, purged, at_place })
 }
 
 /// By file and offset on the same server; else by GTID; else not at all.
@@ -82,14 +68,8 @@ pub fn decide(facts: &Facts, known: &ServerIdentity, position: &Position, object
     if is_same_log(facts, known, position)
         && let Ok(pos) = u32::try_from(position.place.pos)
     {
-        let dump = DumpFrom::File {
-            file: position.place.file.clone(),
-            pos,
-        };
-        return Ok(From {
-            dump,
-            start: Start::There,
-        });
+        let dump = DumpFrom::File { file: position.place.file.clone(), pos };
+        return Ok(From { dump, start: Start::There });
     }
     let stop = |cause: String| {
         Err(Error::new(ErrorKind::Corrupt, object, cause).hint(
@@ -98,12 +78,7 @@ pub fn decide(facts: &Facts, known: &ServerIdentity, position: &Position, object
         ))
     };
     let oldest = facts.binlogs.first().map_or("none", |(file, _)| file);
-    let elsewhere = || {
-        Start::Elsewhere(Position {
-            place: Place::default(),
-            ..position.clone()
-        })
-    };
+    let elsewhere = || Start::Elsewhere(Position { place: Place::default(), ..position.clone() });
     match (&position.gtids, &facts.executed) {
         (GtidSet::Mysql(ours), GtidSet::Mysql(executed)) => {
             if !executed.includes(ours) {
@@ -118,10 +93,7 @@ pub fn decide(facts: &Facts, known: &ServerIdentity, position: &Position, object
                     "the binlog behind {position} is purged (the oldest file is {oldest}, purged are {purged})"
                 ));
             }
-            Ok(From {
-                dump: DumpFrom::MysqlGtids(ours.encode()),
-                start: elsewhere(),
-            })
+            Ok(From { dump: DumpFrom::MysqlGtids(ours.encode()), start: elsewhere() })
         }
         (GtidSet::Mariadb(ours), GtidSet::Mariadb(executed)) => {
             if !executed.includes(ours) {
@@ -129,10 +101,7 @@ pub fn decide(facts: &Facts, known: &ServerIdentity, position: &Position, object
                     "the server lacks transactions that were read already: {ours} is not within {executed}"
                 ));
             }
-            Ok(From {
-                dump: DumpFrom::MariadbGtids(ours.to_string()),
-                start: elsewhere(),
-            })
+            Ok(From { dump: DumpFrom::MariadbGtids(ours.to_string()), start: elsewhere() })
         }
         _ => stop(format!(
             "the binlog has no {} any more (the oldest file is {oldest}), and there are no GTIDs to go by",
@@ -175,21 +144,13 @@ pub fn dump_options(options: &CdcOptions, address: &Address, server: &Server) ->
         second >> 48,
         second & 0xffff_ffff_ffff
     );
-    DumpOptions {
-        server_id,
-        uuid,
-        heartbeat_s: options.heartbeat.as_secs().max(1),
-        mariadb: server.identity.mariadb,
-    }
+    DumpOptions { server_id, uuid, heartbeat_s: options.heartbeat.as_secs().max(1), mariadb: server.identity.mariadb }
 }
 
 fn number_of(text: &str) -> u64 {
     use sha2::{Digest, Sha256};
     let digest = Sha256::digest(text.as_bytes());
-    digest
-        .iter()
-        .take(8)
-        .fold(0, |value, byte| value << 8 | u64::from(*byte))
+    digest.iter().take(8).fold(0, |value, byte| value << 8 | u64::from(*byte))
 }
 
 #[cfg(test)]
@@ -204,29 +165,16 @@ mod tests {
     }
 
     fn at(place: &str, gtids: GtidSet) -> Position {
-        Position {
-            place: Place::parse(place).unwrap(),
-            partial: None,
-            gtids,
-        }
+        Position { place: Place::parse(place).unwrap(), partial: None, gtids }
     }
 
     fn identity(uuid: &str) -> ServerIdentity {
-        ServerIdentity {
-            mariadb: false,
-            uuid: Some(uuid.to_owned()),
-        }
+        ServerIdentity { mariadb: false, uuid: Some(uuid.to_owned()) }
     }
 
     fn facts(uuid: &str, files: &[&str], executed: GtidSet, purged: GtidSet) -> Facts {
         let binlogs = files.iter().map(|file| ((*file).to_owned(), 1000)).collect();
-        Facts {
-            server: identity(uuid),
-            binlogs,
-            executed,
-            purged,
-            at_place: None,
-        }
+        Facts { server: identity(uuid), binlogs, executed, purged, at_place: None }
     }
 
     #[test]
@@ -235,16 +183,7 @@ mod tests {
         let files = ["binlog.000002", "binlog.000003"];
         let same = facts("x", &files, mysql("A:1-20"), mysql(""));
         let from = decide(&same, &identity("x"), &position, "server").unwrap();
-        assert_eq!(
-            from,
-            From {
-                dump: DumpFrom::File {
-                    file: "binlog.000002".into(),
-                    pos: 500
-                },
-                start: Start::There
-            }
-        );
+        assert_eq!(from, From { dump: DumpFrom::File { file: "binlog.000002".into(), pos: 500 }, start: Start::There });
         let other = facts("y", &files, mysql("A:1-20"), mysql("A:1-5"));
         let from = decide(&other, &identity("x"), &position, "server").unwrap();
         let GtidSet::Mysql(set) = &position.gtids else { panic!() };
@@ -256,14 +195,8 @@ mod tests {
     fn what_is_missing_stops_the_reader() {
         let position = at("binlog.000002:500", mysql("A:1-10"));
         for (facts, word) in [
-            (
-                facts("x", &["binlog.000001"], mysql("A:1-3"), mysql("")),
-                "lacks transactions",
-            ),
-            (
-                facts("x", &["binlog.000009"], mysql("A:1-99"), mysql("A:1-50")),
-                "purged",
-            ),
+            (facts("x", &["binlog.000001"], mysql("A:1-3"), mysql("")), "lacks transactions"),
+            (facts("x", &["binlog.000009"], mysql("A:1-99"), mysql("A:1-50")), "purged"),
             (facts("y", &["binlog.000002"], GtidSet::None, GtidSet::None), "no GTIDs"),
         ] {
             let error = decide(&facts, &identity("x"), &position, "server").unwrap_err();
@@ -279,10 +212,7 @@ mod tests {
     #[test]
     fn mariadb_goes_on_by_place_where_the_place_has_our_transactions() {
         let maria = |text: &str| GtidSet::Mariadb(MariadbGtids::parse(text).unwrap());
-        let known = ServerIdentity {
-            mariadb: true,
-            uuid: None,
-        };
+        let known = ServerIdentity { mariadb: true, uuid: None };
         let position = at("binlog.000002:500", maria("0-1-10"));
         let mut facts = facts("", &["binlog.000002"], maria("0-1-20"), GtidSet::None);
         facts.server = known.clone();

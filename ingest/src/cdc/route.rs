@@ -80,26 +80,15 @@ impl Router {
     /// The table that physical tables are shards of.
     pub fn logical<'t>(&self, table: &'t str) -> &'t str {
         let group = self.route.captures(table).and_then(|captures| captures.get(1));
-        group
-            .map(|group| group.as_str())
-            .filter(|name| !name.is_empty())
-            .unwrap_or(table)
+        group.map(|group| group.as_str()).filter(|name| !name.is_empty()).unwrap_or(table)
     }
 
     pub fn topic(&self, table: &str) -> String {
         let logical = self.logical(table);
         let allowed = |c: char| {
-            if c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-') {
-                c
-            } else {
-                '_'
-            }
+            if c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-') { c } else { '_' }
         };
-        format!(
-            "{}{}",
-            self.options.topic_prefix,
-            logical.chars().map(allowed).collect::<String>()
-        )
+        format!("{}{}", self.options.topic_prefix, logical.chars().map(allowed).collect::<String>())
     }
 
     pub fn route(&self, table: &Table) -> Route {
@@ -112,38 +101,20 @@ impl Router {
             (None, [column]) => Key::Column(*column),
             (None, columns) => Key::Columns(columns.to_vec()),
         };
-        let rules = table
-            .columns
-            .iter()
-            .map(|column| self.rule(logical, &column.name))
-            .collect();
-        let format = if self.options.canal.iter().any(|name| *name == topic) {
-            Format::Canal
-        } else {
-            Format::Debezium
-        };
-        Route {
-            topic: topic.into(),
-            format,
-            key,
-            rules,
-        }
+        let rules = table.columns.iter().map(|column| self.rule(logical, &column.name)).collect();
+        let format =
+            if self.options.canal.iter().any(|name| *name == topic) { Format::Canal } else { Format::Debezium };
+        Route { topic: topic.into(), format, key, rules }
     }
 
     fn rule(&self, logical: &str, column: &str) -> ColumnRule {
         let name = format!("{logical}.{column}");
-        let action = self
-            .columns
-            .iter()
-            .find(|(pattern, _)| pattern.is_match(&name))
-            .map(|(_, action)| *action);
+        let action = self.columns.iter().find(|(pattern, _)| pattern.is_match(&name)).map(|(_, action)| *action);
         match action {
             None | Some(ColumnAction::Keep) => ColumnRule::Keep,
             Some(ColumnAction::Drop) => ColumnRule::Drop,
             Some(ColumnAction::Mask(style)) => ColumnRule::Mask(style),
-            Some(ColumnAction::Hash) => ColumnRule::Hash {
-                key: self.options.hash_key.clone(),
-            },
+            Some(ColumnAction::Hash) => ColumnRule::Hash { key: self.options.hash_key.clone() },
         }
     }
 }
@@ -168,10 +139,7 @@ mod tests {
     fn table(db: &str, name: &str, columns: &[&str], primary_key: &[usize]) -> Table {
         let column = |name: &&str| Column {
             name: (*name).to_owned(),
-            kind: ColumnType::Integer {
-                bytes: 8,
-                unsigned: false,
-            },
+            kind: ColumnType::Integer { bytes: 8, unsigned: false },
             nullable: true,
             generated: false,
         };
@@ -195,41 +163,21 @@ mod tests {
         ] {
             assert_eq!(router.follows(db, name), follows, "{db}.{name}");
         }
-        let orders = router.route(&table(
-            "shop_1",
-            "orders_12",
-            &["order_id", "community_id", "phone"],
-            &[0],
-        ));
+        let orders = router.route(&table("shop_1", "orders_12", &["order_id", "community_id", "phone"], &[0]));
         assert_eq!((&*orders.topic, &orders.key), ("shop.orders", &Key::Column(1)));
         assert_eq!(orders.rules[2], ColumnRule::Mask(linli_binlog::MaskStyle::Phone));
-        let stock = router.route(&table(
-            "shop_0",
-            "stock",
-            &["warehouse_id", "sku_id", "community_id"],
-            &[0, 1],
-        ));
+        let stock = router.route(&table("shop_0", "stock", &["warehouse_id", "sku_id", "community_id"], &[0, 1]));
         assert_eq!((&*stock.topic, &stock.key), ("shop.stock", &Key::Columns(vec![0, 1])));
         assert_eq!(router.route(&table("shop_0", "notes", &["a"], &[])).key, Key::Table);
     }
 
     #[test]
     fn settings_that_cannot_be_are_refused_by_name() {
-        let options = CdcOptions {
-            databases: "shop_(".to_owned(),
-            ..CdcOptions::default()
-        };
+        let options = CdcOptions { databases: "shop_(".to_owned(), ..CdcOptions::default() };
         let error = Router::new(Arc::new(options)).err().unwrap();
         assert!(error.to_string().contains("cdc.databases"), "{error}");
         let mut options = CdcOptions::default();
         options.columns[0].action = ColumnAction::Hash;
-        assert!(
-            Router::new(Arc::new(options))
-                .err()
-                .unwrap()
-                .hint
-                .unwrap()
-                .contains("hash_key")
-        );
+        assert!(Router::new(Arc::new(options)).err().unwrap().hint.unwrap().contains("hash_key"));
     }
 }

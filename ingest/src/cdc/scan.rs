@@ -22,19 +22,12 @@ pub async fn locate(
 ) -> Result<Position, Error> {
     let missing = || {
         let oldest = binlogs.first().map_or("none", |(file, _)| file);
-        Error::new(
-            ErrorKind::Config,
-            address.object(),
-            format!("has no binlog for {target:?}; the oldest is {oldest}"),
-        )
-        .hint("SHOW BINARY LOGS tells which there are")
+        Error::new(ErrorKind::Config, address.object(), format!("has no binlog for {target:?}; the oldest is {oldest}"))
+            .hint("SHOW BINARY LOGS tells which there are")
     };
     match target {
         Target::Place(place) => {
-            let (file, length) = binlogs
-                .iter()
-                .find(|(file, _)| *file == place.file)
-                .ok_or_else(missing)?;
+            let (file, length) = binlogs.iter().find(|(file, _)| *file == place.file).ok_or_else(missing)?;
             if place.pos > *length {
                 return Err(missing());
             }
@@ -66,26 +59,10 @@ async fn scan(
 ) -> Result<Position, Error> {
     let at = |error: WireError| error.at(address.object());
     let mut wire = connect(address).await?;
-    let options = DumpOptions {
-        server_id: dump.server_id ^ 0x4000_0000,
-        uuid: flipped(&dump.uuid),
-        ..dump.clone()
-    };
-    wire.start_dump(
-        &DumpFrom::File {
-            file: file.to_owned(),
-            pos: FIRST_POS,
-        },
-        &options,
-    )
-    .await
-    .map_err(at)?;
+    let options = DumpOptions { server_id: dump.server_id ^ 0x4000_0000, uuid: flipped(&dump.uuid), ..dump.clone() };
+    wire.start_dump(&DumpFrom::File { file: file.to_owned(), pos: FIRST_POS }, &options).await.map_err(at)?;
     let mut format = FormatDescription::assumed(server.checksum);
-    let mut position = Position {
-        place: Place::new(file, u64::from(FIRST_POS)),
-        partial: None,
-        gtids: GtidSet::None,
-    };
+    let mut position = Position { place: Place::new(file, u64::from(FIRST_POS)), partial: None, gtids: GtidSet::None };
     loop {
         wire.read().await.map_err(at)?;
         let Some(bytes) = wire.event().map_err(at)? else {

@@ -37,10 +37,7 @@ pub async fn read_table(
     db: &str,
     table: &str,
 ) -> WireResult<Option<Known>> {
-    Ok(tables(wire, server, router, Some((db, table)))
-        .await?
-        .into_iter()
-        .next())
+    Ok(tables(wire, server, router, Some((db, table))).await?.into_iter().next())
 }
 
 async fn tables(
@@ -68,28 +65,14 @@ async fn tables(
     }
     let mut found: BTreeMap<(String, String), Known> = BTreeMap::new();
     for row in wire.query(&columns_sql(&filter)).await? {
-        let [
-            Some(db),
-            Some(table),
-            Some(name),
-            Some(kind),
-            charset,
-            Some(nullable),
-            generated,
-        ] = row.as_slice()
-        else {
+        let [Some(db), Some(table), Some(name), Some(kind), charset, Some(nullable), generated] = row.as_slice() else {
             continue;
         };
         let Some(default) = charsets.get(&(db.clone(), table.clone())) else {
             continue;
         };
         let known = found.entry((db.clone(), table.clone())).or_insert_with(|| Known {
-            table: Table {
-                db: db.clone(),
-                name: table.clone(),
-                columns: Vec::new(),
-                primary_key: Vec::new(),
-            },
+            table: Table { db: db.clone(), name: table.clone(), columns: Vec::new(), primary_key: Vec::new() },
             charset: default.clone(),
             lost: None,
         });

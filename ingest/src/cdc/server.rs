@@ -41,27 +41,16 @@ impl Server {
             problems.push("it writes no binlog: start it with --log-bin and restart".to_owned());
         }
         for (name, wanted, remedy) in [
-            (
-                "binlog_format",
-                "ROW",
-                "set global binlog_format = 'ROW', and let its clients reconnect",
-            ),
-            (
-                "binlog_row_value_options",
-                "",
-                "set global binlog_row_value_options = ''",
-            ),
+            ("binlog_format", "ROW", "set global binlog_format = 'ROW', and let its clients reconnect"),
+            ("binlog_row_value_options", "", "set global binlog_row_value_options = ''"),
         ] {
             let value = variable(wire, name).await.map_err(at)?;
             if let Some(value) = value.filter(|value| !value.eq_ignore_ascii_case(wanted)) {
                 problems.push(format!("{name} is {value}: {remedy}"));
             }
         }
-        let server_id = variable(wire, "server_id")
-            .await
-            .map_err(at)?
-            .and_then(|id| id.parse::<u32>().ok())
-            .unwrap_or(0);
+        let server_id =
+            variable(wire, "server_id").await.map_err(at)?.and_then(|id| id.parse::<u32>().ok()).unwrap_or(0);
         if server_id == 0 {
             problems.push("server_id is 0: set global server_id to a number of its own".to_owned());
         }
@@ -71,9 +60,7 @@ impl Server {
                 .hint("the shop's database has to be set up for reading its binlog"));
         }
         let is = async |wire: &mut Wire, name: &str, wanted: &str| -> WireResult<bool> {
-            Ok(variable(wire, name)
-                .await?
-                .is_some_and(|value| value.eq_ignore_ascii_case(wanted)))
+            Ok(variable(wire, name).await?.is_some_and(|value| value.eq_ignore_ascii_case(wanted)))
         };
         let full_metadata = is(wire, "binlog_row_metadata", "FULL").await.map_err(at)?;
         let full_images = is(wire, "binlog_row_image", "FULL").await.map_err(at)?;
@@ -85,11 +72,7 @@ impl Server {
             gtids: mariadb || is(wire, "gtid_mode", "ON").await.map_err(at)?,
             identity: ServerIdentity {
                 mariadb,
-                uuid: if mariadb {
-                    None
-                } else {
-                    variable(wire, "server_uuid").await.map_err(at)?
-                },
+                uuid: if mariadb { None } else { variable(wire, "server_uuid").await.map_err(at)? },
             },
             version: wire.version().to_owned(),
             server_id,
@@ -104,14 +87,9 @@ impl Server {
             Err(WireError::Server { code: 1064, .. }) => wire.query("SHOW BINARY LOG STATUS").await?,
             rows => rows?,
         };
-        let row = rows
-            .into_iter()
-            .next()
-            .ok_or(WireError::Protocol("no position of the binlog"))?;
+        let row = rows.into_iter().next().ok_or(WireError::Protocol("no position of the binlog"))?;
         let cell = |index: usize| row.get(index).cloned().flatten().unwrap_or_default();
-        let pos = cell(1)
-            .parse()
-            .map_err(|_| WireError::Protocol("the position of the binlog"))?;
+        let pos = cell(1).parse().map_err(|_| WireError::Protocol("the position of the binlog"))?;
         let place = Place::new(cell(0), pos);
         let gtids = match self.identity.mariadb {
             true => self.gtids_at(wire, &place).await?.unwrap_or_default(),
@@ -120,11 +98,7 @@ impl Server {
             }
             false => GtidSet::None,
         };
-        Ok(Position {
-            place,
-            partial: None,
-            gtids,
-        })
+        Ok(Position { place, partial: None, gtids })
     }
 
     /// MariaDB: the GTIDs before a place; `None` where it has no such place.
@@ -157,10 +131,7 @@ pub async fn variable(wire: &mut Wire, name: &str) -> WireResult<Option<String>>
 /// One sentence for each privilege that reading needs and the user lacks.
 async fn missing_privileges(wire: &mut Wire) -> WireResult<Vec<String>> {
     let grants: Vec<String> = match wire.query("SHOW GRANTS").await {
-        Ok(rows) => rows
-            .into_iter()
-            .filter_map(|row| row.into_iter().next().flatten())
-            .collect(),
+        Ok(rows) => rows.into_iter().filter_map(|row| row.into_iter().next().flatten()).collect(),
         Err(WireError::Server { .. }) => return Ok(Vec::new()), // cannot be told: the attempt will
         Err(error) => return Err(error),
     };
@@ -179,11 +150,7 @@ fn lacking(grants: &[String]) -> Vec<&'static str> {
             rest.starts_with("*.*") && (privileges.contains("ALL PRIVILEGES") || privileges.contains(name))
         })
     };
-    let anywhere = |name: &str| {
-        grants
-            .iter()
-            .any(|grant| grant.contains(name) || grant.contains("ALL PRIVILEGES"))
-    };
+    let anywhere = |name: &str| grants.iter().any(|grant| grant.contains(name) || grant.contains("ALL PRIVILEGES"));
     // Roles may hold what is not seen here.
     if grants.iter().any(|grant| !grant.contains(" ON ")) {
         return Vec::new();
@@ -209,15 +176,9 @@ mod tests {
     fn each_missing_privilege_is_named() {
         let case = |grants: &[&str]| lacking(&grants.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>());
         assert!(case(&["GRANT ALL PRIVILEGES ON *.* TO `root`@`localhost` WITH GRANT OPTION"]).is_empty());
+        assert_eq!(case(&["GRANT USAGE ON *.* TO `x`@`%`"]), ["REPLICATION SLAVE", "REPLICATION CLIENT", "SELECT"]);
         assert_eq!(
-            case(&["GRANT USAGE ON *.* TO `x`@`%`"]),
-            ["REPLICATION SLAVE", "REPLICATION CLIENT", "SELECT"]
-        );
-        assert_eq!(
-            case(&[
-                "GRANT REPLICATION SLAVE ON *.* TO `x`@`%`",
-                "GRANT SELECT ON `shop_0`.* TO `x`@`%`"
-            ]),
+            case(&["GRANT REPLICATION SLAVE ON *.* TO `x`@`%`", "GRANT SELECT ON `shop_0`.* TO `x`@`%`"]),
             ["REPLICATION CLIENT"]
         );
         assert!(

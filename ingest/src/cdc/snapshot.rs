@@ -65,9 +65,7 @@ impl Snapshotter {
         limit: Option<usize>,
     ) -> Result<TableRows<'a>, Error> {
         let sql = select(&known.table, after, limit);
-        wire.start_query(&sql)
-            .await
-            .map_err(|error| self.failed(&known.table, error))?;
+        wire.start_query(&sql).await.map_err(|error| self.failed(&known.table, error))?;
         let mut file = br#","file":"#.to_vec();
         quoted(&self.place.file, &mut file);
         Ok(TableRows {
@@ -87,11 +85,9 @@ impl Snapshotter {
     fn failed(&self, table: &Table, error: WireError) -> Error {
         match error {
             // the definition changed behind the view: another view is needed
-            WireError::Server {
-                code: 1412 | 1054 | 1146,
-                message,
-                ..
-            } => Error::new(ErrorKind::Retry, format!("table {}", table.full_name()), message),
+            WireError::Server { code: 1412 | 1054 | 1146, message, .. } => {
+                Error::new(ErrorKind::Retry, format!("table {}", table.full_name()), message)
+            }
             error => error.at(format!("table {} of {}", table.full_name(), self.object)),
         }
     }
@@ -116,18 +112,11 @@ impl TableRows<'_> {
                 break;
             }
             let payload = self.wire.payload();
-            let cells: Vec<Option<&[u8]>> = self
-                .cells
-                .iter()
-                .map(|cell| cell.clone().and_then(|cell| payload.get(cell)))
-                .collect();
+            let cells: Vec<Option<&[u8]>> =
+                self.cells.iter().map(|cell| cell.clone().and_then(|cell| payload.get(cell))).collect();
             self.write(&cells, &mut batch).map_err(|error| {
-                Error::new(
-                    ErrorKind::Corrupt,
-                    format!("table {}", self.known.table.full_name()),
-                    error.to_string(),
-                )
-                .hint("leave the table out by cdc.exclude")
+                Error::new(ErrorKind::Corrupt, format!("table {}", self.known.table.full_name()), error.to_string())
+                    .hint("leave the table out by cdc.exclude")
             })?;
             rows += 1;
             let full = batch.len() >= CHUNK_ROWS || batch.bytes() >= CHUNK_BYTES;
@@ -138,13 +127,7 @@ impl TableRows<'_> {
         self.read += rows;
         // A row beyond the limit is not asked for: fewer rows than the limit mean the end of the table.
         let done = self.ended && self.limit.is_none_or(|limit| self.read < limit);
-        Ok(Some(Chunk {
-            table: self.known.table.full_name(),
-            records: batch.take(),
-            rows: rows as u64,
-            after,
-            done,
-        }))
+        Ok(Some(Chunk { table: self.known.table.full_name(), records: batch.take(), rows: rows as u64, after, done }))
     }
 
     fn write(&self, cells: &[Option<&[u8]>], batch: &mut Batch) -> Result<(), DecodeError> {
@@ -179,13 +162,7 @@ impl TableRows<'_> {
         };
         self.head.write_tail(b'r', br#""true""#, Moved::No, &at, None, out);
         let end = out.len();
-        batch.push(
-            &self.route.topic,
-            self.from.partitions,
-            self.from.at_ms,
-            key,
-            value..end,
-        );
+        batch.push(&self.route.topic, self.from.partitions, self.from.at_ms, key, value..end);
         Ok(())
     }
 }
@@ -195,10 +172,7 @@ fn plain_key(table: &Table, route: &Route) -> bool {
     use super::route::Key;
     let is_plain = |column: &usize| {
         let kind = table.columns.get(*column).map(|column| &column.kind);
-        matches!(
-            kind,
-            Some(ColumnType::Integer { .. } | ColumnType::Text { .. } | ColumnType::Enum { .. })
-        )
+        matches!(kind, Some(ColumnType::Integer { .. } | ColumnType::Text { .. } | ColumnType::Enum { .. }))
     };
     match &route.key {
         Key::Column(column) => is_plain(column),
@@ -212,11 +186,7 @@ fn trim<'a>(column: &Column, cell: &'a [u8]) -> &'a [u8] {
     if !matches!(column.kind, ColumnType::Integer { .. }) {
         return cell;
     }
-    let zeros = cell
-        .iter()
-        .take_while(|digit| **digit == b'0')
-        .count()
-        .min(cell.len().saturating_sub(1));
+    let zeros = cell.iter().take_while(|digit| **digit == b'0').count().min(cell.len().saturating_sub(1));
     cell.get(zeros..).unwrap_or(cell)
 }
 
@@ -237,10 +207,7 @@ fn key_texts(table: &Table, cells: &[Option<&[u8]>]) -> Result<Vec<Option<Vec<u8
 /// `None` where the order of the key cannot be told by literals: the table is then read from its start again.
 fn key_literals(table: &Table, cells: &[Option<&[u8]>]) -> Option<Vec<String>> {
     let literal_of = |column: &usize| {
-        let (kind, cell) = (
-            &table.columns.get(*column)?.kind,
-            cells.get(*column).copied().flatten()?,
-        );
+        let (kind, cell) = (&table.columns.get(*column)?.kind, cells.get(*column).copied().flatten()?);
         let text = || Some(String::from_utf8_lossy(cell).into_owned());
         match kind {
             ColumnType::Integer { .. } | ColumnType::Decimal { .. } | ColumnType::Year => text(),
@@ -277,12 +244,7 @@ fn select(table: &Table, after: Option<&[String]>, limit: Option<usize>) -> Stri
         .filter_map(|index| table.columns.get(*index))
         .map(|column| name(&column.name))
         .collect();
-    let mut sql = format!(
-        "SELECT {} FROM {}.{}",
-        columns.join(","),
-        name(&table.db),
-        name(&table.name)
-    );
+    let mut sql = format!("SELECT {} FROM {}.{}", columns.join(","), name(&table.db), name(&table.name));
     if let Some(after) = after.filter(|after| after.len() == key.len() && !key.is_empty()) {
         sql.push_str(" WHERE ");
         sql.push_str(&behind(&key, after));
@@ -301,10 +263,7 @@ fn behind(key: &[String], after: &[String]) -> String {
     match (key, after) {
         ([column], [value]) => format!("{column}>{value}"),
         ([column, key @ ..], [value, after @ ..]) => {
-            format!(
-                "{column}>={value} AND ({column}>{value} OR {column}={value} AND ({}))",
-                behind(key, after)
-            )
+            format!("{column}>={value} AND ({column}>{value} OR {column}={value} AND ({}))", behind(key, after))
         }
         _ => "TRUE".to_owned(),
     }
@@ -315,30 +274,14 @@ mod tests {
     use super::*;
 
     fn table() -> Table {
-        let column = |name: &str, kind| Column {
-            name: name.to_owned(),
-            kind,
-            nullable: false,
-            generated: false,
-        };
+        let column = |name: &str, kind| Column { name: name.to_owned(), kind, nullable: false, generated: false };
         Table {
             db: "shop_0".to_owned(),
             name: "st`ock".to_owned(),
             columns: vec![
-                column(
-                    "w",
-                    ColumnType::Integer {
-                        bytes: 4,
-                        unsigned: false,
-                    },
-                ),
+                column("w", ColumnType::Integer { bytes: 4, unsigned: false }),
                 column("f", ColumnType::Float),
-                column(
-                    "n",
-                    ColumnType::Text {
-                        charset: linli_binlog::Charset::Utf8mb4,
-                    },
-                ),
+                column("n", ColumnType::Text { charset: linli_binlog::Charset::Utf8mb4 }),
             ],
             primary_key: vec![0, 2],
         }

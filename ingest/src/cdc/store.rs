@@ -98,25 +98,13 @@ pub struct Loaded {
 impl Store {
     /// `server` as the records name it.
     pub fn new(blobs: SharedBlobs, clock: SharedClock, server: &str, nonce: String) -> Store {
-        Store {
-            blobs,
-            clock,
-            prefix: Store::prefix_of(server),
-            nonce,
-            next: 0,
-            stored: None,
-            history: Vec::new(),
-        }
+        Store { blobs, clock, prefix: Store::prefix_of(server), nonce, next: 0, stored: None, history: Vec::new() }
     }
 
     /// Where the objects of a server's reader are.
     pub fn prefix_of(server: &str) -> String {
         let plain = |c: char| {
-            if c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_') {
-                c
-            } else {
-                '_'
-            }
+            if c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_') { c } else { '_' }
         };
         format!("cdc/{}", server.chars().map(plain).collect::<String>())
     }
@@ -146,11 +134,7 @@ impl Store {
 
     pub async fn catalog(&self, schema: &str) -> Result<Catalog, Error> {
         let key = format!("{}/schemas/{schema}", self.prefix);
-        let bytes = self
-            .blobs
-            .get(&key)
-            .await?
-            .ok_or_else(|| self.corrupt(&key, "is missing"))?;
+        let bytes = self.blobs.get(&key).await?.ok_or_else(|| self.corrupt(&key, "is missing"))?;
         serde_json::from_slice(&bytes).map_err(|error| self.corrupt(&key, &error.to_string()))
     }
 
@@ -183,12 +167,7 @@ impl Store {
 
     /// The next start begins anew, with a snapshot.
     pub async fn reset(&mut self, record: Record) -> Result<(), Error> {
-        let record = Record {
-            nonce: self.nonce.clone(),
-            at_ms: self.clock.now_ms(),
-            reset: true,
-            ..record
-        };
+        let record = Record { nonce: self.nonce.clone(), at_ms: self.clock.now_ms(), reset: true, ..record };
         self.write(&record).await
     }
 
@@ -225,10 +204,7 @@ impl Store {
                 *stored = Arc::clone(catalog);
             }
             if self.history.is_empty() {
-                self.history.push(SchemaFrom {
-                    position: position.clone(),
-                    schema: schema.clone(),
-                });
+                self.history.push(SchemaFrom { position: position.clone(), schema: schema.clone() });
             }
             return Ok(schema);
         }
@@ -237,10 +213,7 @@ impl Store {
         let schema: String = hash.iter().take(16).map(|byte| format!("{byte:02x}")).collect();
         let key = format!("{}/schemas/{schema}", self.prefix);
         self.put(&key, Bytes::from(bytes)).await?;
-        self.history.push(SchemaFrom {
-            position: position.clone(),
-            schema: schema.clone(),
-        });
+        self.history.push(SchemaFrom { position: position.clone(), schema: schema.clone() });
         if self.history.len() > HISTORY_MAX {
             self.history.remove(0);
         }
@@ -256,9 +229,7 @@ impl Store {
             match self.blobs.put_if_absent(key, bytes.clone()).await {
                 Err(error) if error.is_retry() && tries < TRIES => {
                     tracing::warn!(key, %error, "a record of the reader could not be written: trying again");
-                    self.clock
-                        .sleep(std::time::Duration::from_millis(100 << tries.min(6)))
-                        .await;
+                    self.clock.sleep(std::time::Duration::from_millis(100 << tries.min(6))).await;
                     tries += 1;
                 }
                 outcome => return outcome,
@@ -278,25 +249,13 @@ mod tests {
     use super::*;
 
     fn position(pos: u64) -> Position {
-        Position {
-            place: Place::new("binlog.000001", pos),
-            ..Position::default()
-        }
+        Position { place: Place::new("binlog.000001", pos), ..Position::default() }
     }
 
     fn with(name: &str) -> Arc<Catalog> {
         let mut catalog = Catalog::default();
-        let table = Table {
-            db: "shop_0".into(),
-            name: name.into(),
-            columns: Vec::new(),
-            primary_key: Vec::new(),
-        };
-        catalog.put(Known {
-            table,
-            charset: None,
-            lost: None,
-        });
+        let table = Table { db: "shop_0".into(), name: name.into(), columns: Vec::new(), primary_key: Vec::new() };
+        catalog.put(Known { table, charset: None, lost: None });
         Arc::new(catalog)
     }
 
@@ -319,14 +278,8 @@ mod tests {
         assert_eq!(loaded.record.history[1].position, position(20));
         let old = second.catalog(&loaded.record.history[0].schema).await.unwrap();
         assert!(old.get("shop_0", "old").is_some());
-        second
-            .save(&identity, &position(30), &with("new"), &none)
-            .await
-            .unwrap();
-        let error = first
-            .save(&identity, &position(31), &with("new"), &none)
-            .await
-            .unwrap_err();
+        second.save(&identity, &position(30), &with("new"), &none).await.unwrap();
+        let error = first.save(&identity, &position(31), &with("new"), &none).await.unwrap_err();
         assert_eq!(error.kind, ErrorKind::Fenced);
         assert!(blobs.list("cdc/a_1/records").await.unwrap().len() <= KEPT as usize + 2);
     }

@@ -172,26 +172,14 @@ impl<'a> Stream<'a> {
             return self.start_save().await;
         };
         let (db, name) = (known.table.db.clone(), known.table.name.clone());
-        if self
-            .follower
-            .catalog()
-            .get(&db, &name)
-            .is_none_or(|there| **there != known)
-        {
+        if self.follower.catalog().get(&db, &name).is_none_or(|there| **there != known) {
             self.follower.redefine(|catalog| catalog.put(known));
-            self.reader
-                .publisher
-                .create_topics(self.follower.catalog(), &self.reader.router)
-                .await?;
+            self.reader.publisher.create_topics(self.follower.catalog(), &self.reader.router).await?;
             self.topics_of = Arc::clone(self.follower.catalog());
         }
         let prefix = Store::prefix_of(&self.reader.address.name);
         for chunk in read.chunks {
-            let records = self
-                .reader
-                .publisher
-                .set_aside(&self.reader.parts.blobs, &prefix, chunk.records)
-                .await?;
+            let records = self.reader.publisher.set_aside(&self.reader.parts.blobs, &prefix, chunk.records).await?;
             self.reader.publisher.append(records).await?;
             let progress = self.state.snapshots.tables.entry(chunk.table.clone()).or_default();
             progress.rows += chunk.rows;
@@ -199,11 +187,7 @@ impl<'a> Stream<'a> {
             progress.done = chunk.done;
             self.reader.meters.snapshot_rows(chunk.rows);
             if chunk.done {
-                tracing::info!(
-                    table = chunk.table,
-                    rows = progress.rows,
-                    "the snapshot of a table is done"
-                );
+                tracing::info!(table = chunk.table, rows = progress.rows, "the snapshot of a table is done");
             }
         }
         self.state.catalog = Arc::clone(self.follower.catalog());
@@ -284,19 +268,12 @@ impl<'a> Stream<'a> {
             return Ok(());
         }
         if !Arc::ptr_eq(&self.topics_of, self.follower.catalog()) {
-            self.reader
-                .publisher
-                .create_topics(self.follower.catalog(), &self.reader.router)
-                .await?;
+            self.reader.publisher.create_topics(self.follower.catalog(), &self.reader.router).await?;
             self.topics_of = Arc::clone(self.follower.catalog());
         }
         let records = self.follower.batch.take();
         let prefix = Store::prefix_of(&self.reader.address.name);
-        let records = self
-            .reader
-            .publisher
-            .set_aside(&self.reader.parts.blobs, &prefix, records)
-            .await?;
+        let records = self.reader.publisher.set_aside(&self.reader.parts.blobs, &prefix, records).await?;
         let mark = Mark {
             position: self.follower.position(),
             catalog: Arc::clone(self.follower.catalog()),
@@ -331,9 +308,7 @@ impl<'a> Stream<'a> {
         if silent_ms > i64::try_from(allowed * 1000).unwrap_or(i64::MAX) && !self.is_full() {
             return Err(WireError::Silent(allowed).at(self.reader.address.object()));
         }
-        self.reader
-            .meters
-            .read(&self.follower.counters, self.follower.end(), self.wire.bytes_read());
+        self.reader.meters.read(&self.follower.counters, self.follower.end(), self.wire.bytes_read());
         let now_ms = self.reader.parts.clock.now_ms();
         if now_ms - self.told_ms >= TELL_MS {
             self.told_ms = now_ms;
@@ -359,11 +334,7 @@ impl<'a> Stream<'a> {
         let state = self.state.clone();
         self.saved = state.position.clone();
         self.saving = Some(tokio::spawn(async move {
-            store
-                .lock()
-                .await
-                .save(&identity, &state.position, &state.catalog, &state.snapshots)
-                .await
+            store.lock().await.save(&identity, &state.position, &state.catalog, &state.snapshots).await
         }));
         Ok(())
     }
@@ -403,10 +374,6 @@ async fn outcome_of_save(saving: &mut Option<JoinHandle<Result<(), Error>>>) -> 
 
 pub(super) fn joined<T>(outcome: Result<Result<T, Error>, tokio::task::JoinError>) -> Result<T, Error> {
     outcome.unwrap_or_else(|error| {
-        Err(Error::new(
-            ErrorKind::Corrupt,
-            "change capture",
-            format!("a task ended by a defect: {error}"),
-        ))
+        Err(Error::new(ErrorKind::Corrupt, "change capture", format!("a task ended by a defect: {error}")))
     })
 }

@@ -32,18 +32,12 @@ pub async fn open(
     }
     if server.identity.mariadb {
         for _ in 0..TRIES_MAX {
-            if let Some(position) = open_mariadb(&mut wires, server)
-                .await
-                .map_err(|error| error.at(object.clone()))?
-            {
+            if let Some(position) = open_mariadb(&mut wires, server).await.map_err(|error| error.at(object.clone()))? {
                 return Ok(Views { wires, position });
             }
         }
         wires.truncate(1); // one has a place of its own
-        if let Some(position) = open_mariadb(&mut wires, server)
-            .await
-            .map_err(|error| error.at(object.clone()))?
-        {
+        if let Some(position) = open_mariadb(&mut wires, server).await.map_err(|error| error.at(object.clone()))? {
             return Ok(Views { wires, position });
         }
     }
@@ -63,8 +57,7 @@ pub async fn open(
 }
 
 async fn begin(wire: &mut Wire) -> WireResult<()> {
-    wire.execute("SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ")
-        .await?;
+    wire.execute("SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ").await?;
     wire.execute("START TRANSACTION WITH CONSISTENT SNAPSHOT").await
 }
 
@@ -86,11 +79,7 @@ async fn open_mariadb(wires: &mut [Wire], server: &Server) -> WireResult<Option<
         return Ok(None);
     };
     let gtids = server.gtids_at(wire, &place).await?.unwrap_or(GtidSet::None);
-    Ok(Some(Position {
-        place,
-        partial: None,
-        gtids,
-    }))
+    Ok(Some(Position { place, partial: None, gtids }))
 }
 
 async fn snapshot_place(wire: &mut Wire) -> WireResult<Option<Place>> {
@@ -110,40 +99,24 @@ async fn snapshot_place(wire: &mut Wire) -> WireResult<Option<Place>> {
 /// Holds all writers for the moment that the views take to open; else the writers of these tables.
 async fn lock(wire: &mut Wire, tables: &[(String, String)], object: &str) -> Result<(), Error> {
     let at = |error: WireError| error.at(object.to_owned());
-    wire.execute(&format!("SET SESSION lock_wait_timeout={LOCK_WAIT_S}"))
-        .await
-        .map_err(at)?;
+    wire.execute(&format!("SET SESSION lock_wait_timeout={LOCK_WAIT_S}")).await.map_err(at)?;
     match wire.execute("FLUSH TABLES WITH READ LOCK").await {
         Ok(()) => return Ok(()),
-        Err(WireError::Server {
-            code: 1227 | 1045 | 1044 | 1205,
-            ..
-        }) => {}
+        Err(WireError::Server { code: 1227 | 1045 | 1044 | 1205, .. }) => {}
         Err(error) => return Err(at(error)),
     }
-    let list: Vec<String> = tables
-        .iter()
-        .map(|(db, table)| format!("{}.{} READ", name(db), name(table)))
-        .collect();
+    let list: Vec<String> = tables.iter().map(|(db, table)| format!("{}.{} READ", name(db), name(table))).collect();
     if list.is_empty() {
         return Ok(());
     }
     match wire.execute(&format!("LOCK TABLES {}", list.join(", "))).await {
         Ok(()) => Ok(()),
-        Err(WireError::Server {
-            code: 1205, message, ..
-        }) => Err(Error::new(ErrorKind::Retry, object, message)
+        Err(WireError::Server { code: 1205, message, .. }) => Err(Error::new(ErrorKind::Retry, object, message)
             .hint("a transaction holds the tables for longer than the snapshot waits: end it")),
-        Err(WireError::Server {
-            code: 1044 | 1142 | 1045 | 1227,
-            message,
-            ..
-        }) => Err(Error::new(
-            ErrorKind::Config,
-            object,
-            format!("a snapshot needs a lock for a moment: {message}"),
-        )
-        .hint("grant RELOAD on *.*, or LOCK TABLES on the shop's databases, to the user")),
+        Err(WireError::Server { code: 1044 | 1142 | 1045 | 1227, message, .. }) => {
+            Err(Error::new(ErrorKind::Config, object, format!("a snapshot needs a lock for a moment: {message}"))
+                .hint("grant RELOAD on *.*, or LOCK TABLES on the shop's databases, to the user"))
+        }
         Err(error) => Err(at(error)),
     }
 }

@@ -167,7 +167,8 @@ impl ClickRules {
     }
 
     fn check_time(&self, ts: i64, received_at: i64, key: &[u8]) -> Result<(), Box<Refusal>> {
-        let refusal = |code, reason| Box::new(Refusal { code, field: Some("ts".to_owned()), reason, key: key.to_owned() });
+        let refusal =
+            |code, reason| Box::new(Refusal { code, field: Some("ts".to_owned()), reason, key: key.to_owned() });
         if ts > received_at.saturating_add(self.ahead_ms) {
             let reason = format!("is {ts}, more than {} ms ahead of the time of receipt {received_at}", self.ahead_ms);
             return Err(refusal("future", reason));
@@ -220,7 +221,8 @@ fn key_of(fields: &Fields<'_>) -> Option<Vec<u8>> {
     if let Some(user) = fields.get("user_id") {
         return integer(user).map(|user| user.to_string().into_bytes());
     }
-    let id: Cow<'_, str> = fields.get("anonymous_id").and_then(|id| serde_json::from_str::<String>(id.get()).ok())?.into();
+    let id: Cow<'_, str> =
+        fields.get("anonymous_id").and_then(|id| serde_json::from_str::<String>(id.get()).ok())?.into();
     (!id.is_empty()).then(|| id.as_bytes().to_vec())
 }
 
@@ -235,7 +237,8 @@ fn check_fields(fields: &Fields<'_>) -> Result<(), (String, String)> {
     }
     for (name, value) in fields.others() {
         // In full: what is kept as it came must be readable by everyone later.
-        serde_json::from_str::<Value>(value.get()).map_err(|error| (name.to_owned(), format!("cannot be read: {error}")))?;
+        serde_json::from_str::<Value>(value.get())
+            .map_err(|error| (name.to_owned(), format!("cannot be read: {error}")))?;
     }
     Ok(())
 }

@@ -64,8 +64,9 @@ impl Origins {
         for origin in origins {
             let host = origin.strip_prefix("https://").or_else(|| origin.strip_prefix("http://"));
             if host.is_none_or(|host| host.is_empty() || host.contains(['/', ' ', '*'])) {
-                return Err(Error::new(ErrorKind::Config, format!("origin {origin:?}"), "is not an origin")
-                    .hint("write it as a browser does, https://shop.example or http://127.0.0.1:8080, or \"*\" for any"));
+                return Err(Error::new(ErrorKind::Config, format!("origin {origin:?}"), "is not an origin").hint(
+                    "write it as a browser does, https://shop.example or http://127.0.0.1:8080, or \"*\" for any",
+                ));
             }
         }
         Ok(Origins::These(origins.iter().map(|origin| origin.to_ascii_lowercase()).collect()))
@@ -141,7 +142,8 @@ async fn metrics(State(service): State<Arc<Service>>) -> Response {
 async fn post_clicks(State(service): State<Arc<Service>>, request: Request) -> Result<Response, Problem> {
     let gzip = is_gzip(request.headers())?;
     check_content_type(request.headers())?;
-    let declared = request.headers().get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
+    let declared =
+        request.headers().get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
     if declared.is_some_and(|length| length > service.body_bytes_max as u64) {
         return Err(Problem::TooLarge { max: service.body_bytes_max });
     }

@@ -196,7 +196,9 @@ fn parts(
 
 fn bind_error(listen: &str, error: std::io::Error) -> Error {
     let hint = match error.kind() {
-        std::io::ErrorKind::AddrInUse => "another program has this port: stop it, or listen elsewhere (collect.listen, port 0 for a free one)",
+        std::io::ErrorKind::AddrInUse => {
+            "another program has this port: stop it, or listen elsewhere (collect.listen, port 0 for a free one)"
+        }
         std::io::ErrorKind::PermissionDenied => "ports below 1024 need a privilege: use a higher one (collect.listen)",
         _ => "give HOST:PORT of this machine (collect.listen)",
     };

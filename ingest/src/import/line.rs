@@ -119,7 +119,8 @@ struct Wire<'a> {
 }
 
 pub(super) fn parse(line: &[u8], received_at_ms: i64, ahead_ms: i64) -> Result<Parsed<'_>, LineError> {
-    let wire: Wire<'_> = sonic_rs::from_slice(line).map_err(|error| LineError::Malformed { cause: first_line(&error) })?;
+    let wire: Wire<'_> =
+        sonic_rs::from_slice(line).map_err(|error| LineError::Malformed { cause: first_line(&error) })?;
     check_id("event_id", &wire.event_id)?;
     let (field, at) = match wire.kind {
         Kind::Order => ("paid_at", wire.paid_at),

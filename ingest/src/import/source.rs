@@ -16,11 +16,17 @@ const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
 
 #[derive(Debug, thiserror::Error)]
 pub enum SourceError {
-    #[error("input {path:?} cannot be opened: {cause}; give the path of a file of one JSON object a line, plain or gzip")]
+    #[error(
+        "input {path:?} cannot be opened: {cause}; give the path of a file of one JSON object a line, plain or gzip"
+    )]
     Open { path: PathBuf, cause: io::Error },
-    #[error("input {path:?} cannot be read at byte {at}: {cause}; check that the file is whole, then run again with the same data directory")]
+    #[error(
+        "input {path:?} cannot be read at byte {at}: {cause}; check that the file is whole, then run again with the same data directory"
+    )]
     Read { path: PathBuf, at: u64, cause: io::Error },
-    #[error("input {path:?} has {len} bytes, but {at} were reached before: it changed; import it under a new data directory")]
+    #[error(
+        "input {path:?} has {len} bytes, but {at} were reached before: it changed; import it under a new data directory"
+    )]
     Shorter { path: PathBuf, len: u64, at: u64 },
 }
 

@@ -15,15 +15,18 @@ use crate::harness::{Collector, click};
 #[tokio::test]
 async fn bodies_are_bounded_as_sent_and_inflated() {
     let collector = Collector::start();
-    let declared = Request::post("/v1/clicks").header("content-length", "10000001").body(Body::empty()).expect("a request");
+    let declared =
+        Request::post("/v1/clicks").header("content-length", "10000001").body(Body::empty()).expect("a request");
     assert_eq!(collector.send(declared).await.status, StatusCode::PAYLOAD_TOO_LARGE);
     let chunks = (0..11).map(|_| Ok::<_, std::io::Error>(bytes::Bytes::from(vec![b' '; 1_000_000])));
-    let undeclared = Request::post("/v1/clicks").body(Body::from_stream(futures::stream::iter(chunks))).expect("a request");
+    let undeclared =
+        Request::post("/v1/clicks").body(Body::from_stream(futures::stream::iter(chunks))).expect("a request");
     let answer = collector.send(undeclared).await;
     assert_eq!((answer.status, &answer.json()["code"]), (StatusCode::PAYLOAD_TOO_LARGE, &"too_large".into()));
     let bomb = gzip(&vec![b' '; 100_000_000]);
     assert!(bomb.len() < 1_000_000);
-    let request = Request::post("/v1/clicks").header("content-encoding", "gzip").body(Body::from(bomb)).expect("a request");
+    let request =
+        Request::post("/v1/clicks").header("content-encoding", "gzip").body(Body::from(bomb)).expect("a request");
     assert_eq!(collector.send(request).await.status, StatusCode::PAYLOAD_TOO_LARGE);
     let many = format!("[{}1]", "1,".repeat(60_000));
     assert_eq!(collector.post(many).await.json()["code"], "too_many");
@@ -63,7 +66,8 @@ async fn a_slow_log_is_answered_with_429_and_memory_stays_bounded() {
         }
     };
     assert_eq!(answer.status, StatusCode::ACCEPTED);
-    let ids: BTreeSet<_> = collector.log.clicks().await.iter().map(|c| c["event_id"].as_str().map(str::to_owned)).collect();
+    let ids: BTreeSet<_> =
+        collector.log.clicks().await.iter().map(|c| c["event_id"].as_str().map(str::to_owned)).collect();
     assert!(ids.contains(&Some("after".to_owned())) && ids.len() <= 13, "{ids:?}");
 }
 

@@ -33,9 +33,11 @@ async fn an_array_lines_and_gzip_carry_many() {
         assert_eq!(answer.json()["accepted"], count, "{body}");
     }
     let packed = gzip(format!("[{}]", click("f")).as_bytes());
-    let request = Request::post("/v1/clicks").header("content-encoding", "gzip").header("content-type", "application/json");
+    let request =
+        Request::post("/v1/clicks").header("content-encoding", "gzip").header("content-type", "application/json");
     assert_eq!(collector.send(request.body(Body::from(packed)).expect("a request")).await.status, StatusCode::ACCEPTED);
-    let mut ids: Vec<_> = collector.log.clicks().await.iter().map(|c| c["event_id"].as_str().map(str::to_owned)).collect();
+    let mut ids: Vec<_> =
+        collector.log.clicks().await.iter().map(|c| c["event_id"].as_str().map(str::to_owned)).collect();
     ids.sort();
     assert_eq!(ids, ["a", "b", "c", "d", "e", "f"].map(|id| Some(id.to_owned())));
 }
@@ -49,12 +51,18 @@ async fn good_events_are_taken_and_bad_ones_are_named_and_kept() {
     assert_eq!(answer.status, StatusCode::ACCEPTED);
     let json = answer.json();
     assert_eq!((&json["accepted"], &json["rejected_count"]), (&json!(1), &json!(2)));
-    assert_eq!(json["rejected"][0], json!({"index": 1, "code": "malformed", "field": "user_id", "reason": "must be an integer of 64 bits"}));
+    assert_eq!(
+        json["rejected"][0],
+        json!({"index": 1, "code": "malformed", "field": "user_id", "reason": "must be an integer of 64 bits"})
+    );
     assert_eq!((&json["rejected"][1]["code"], &json["rejected"][1]["field"]), (&json!("future"), &json!("ts")));
     let mut letters = collector.log.dead_letters().await;
     letters.sort_by(|a, b| a.code.cmp(&b.code));
     assert_eq!(letters.iter().map(|l| l.code.as_str()).collect::<Vec<_>>(), ["future", "malformed"]);
-    assert_eq!(linli_schemas::dead_letter::DeadLetter::decode_bytes(&letters[1].value).expect("base64"), bad.as_bytes());
+    assert_eq!(
+        linli_schemas::dead_letter::DeadLetter::decode_bytes(&letters[1].value).expect("base64"),
+        bad.as_bytes()
+    );
     assert_eq!(letters[1].reason, "field \"user_id\" must be an integer of 64 bits");
 }
 
@@ -100,27 +108,40 @@ async fn what_cannot_be_used_is_refused_with_the_field() {
         assert_eq!((letters.len(), collector.log.clicks().await.len()), (1, 0), "{body}");
     }
     let collector = Collector::start();
-    for (body, index) in [(String::new(), 0), ("[]".to_owned(), 0), ("\u{0}".to_owned(), 0), (format!("[{good},{good},}}"), 2)] {
+    for (body, index) in
+        [(String::new(), 0), ("[]".to_owned(), 0), ("\u{0}".to_owned(), 0), (format!("[{good},{good},}}"), 2)]
+    {
         let answer = collector.post(body).await;
         assert_eq!((answer.status, &answer.json()["rejected"][0]["index"]), (StatusCode::BAD_REQUEST, &json!(index)));
     }
     assert_eq!(collector.post(vec![b'{', 0xff]).await.status, StatusCode::BAD_REQUEST);
-    let deep = format!(r#"{{"type":"view","user_id":7,"community_id":1,"properties":{{"a":{}1{}}}}}"#, "[".repeat(10_000), "]".repeat(10_000));
+    let deep = format!(
+        r#"{{"type":"view","user_id":7,"community_id":1,"properties":{{"a":{}1{}}}}}"#,
+        "[".repeat(10_000),
+        "]".repeat(10_000)
+    );
     assert_eq!(collector.post(deep).await.status, StatusCode::BAD_REQUEST);
 }
 
 #[tokio::test]
 async fn a_picture_carries_one_click() {
     let collector = Collector::start();
-    let request = Request::get("/v1/p.gif?type=view&user_id=7&community_id=12&x=%E7%A6%8F%22&properties=%7B%22q%22%3A1%7D&event_id=g")
-        .header("referer", "https://shop.example/p/5");
+    let request = Request::get(
+        "/v1/p.gif?type=view&user_id=7&community_id=12&x=%E7%A6%8F%22&properties=%7B%22q%22%3A1%7D&event_id=g",
+    )
+    .header("referer", "https://shop.example/p/5");
     let answer = collector.send(request.body(Body::empty()).expect("a request")).await;
     assert_eq!((answer.status, answer.body.len()), (StatusCode::OK, 43));
-    assert_eq!((&answer.headers["content-type"], &answer.headers["cache-control"]), (&"image/gif".parse().expect("ok"), &"no-store".parse().expect("ok")));
+    assert_eq!(
+        (&answer.headers["content-type"], &answer.headers["cache-control"]),
+        (&"image/gif".parse().expect("ok"), &"no-store".parse().expect("ok"))
+    );
     let clicks = collector.log.clicks().await;
     assert_eq!(
         clicks,
-        [json!({"event_id": "g", "type": "view", "user_id": 7, "community_id": 12, "x": "福\"", "properties": {"q": 1}, "page": "https://shop.example/p/5", "ts": NOW, "received_at": NOW})]
+        [
+            json!({"event_id": "g", "type": "view", "user_id": 7, "community_id": 12, "x": "福\"", "properties": {"q": 1}, "page": "https://shop.example/p/5", "ts": NOW, "received_at": NOW})
+        ]
     );
     let bad = collector.get("/v1/p.gif?type=view&user_id=seven&community_id=12").await;
     assert_eq!((bad.status, &bad.json()["rejected"][0]["field"]), (StatusCode::BAD_REQUEST, &json!("user_id")));
@@ -150,7 +171,9 @@ async fn pages_of_configured_origins_alone_may_send() {
 #[tokio::test]
 async fn unknown_ways_of_sending_are_named() {
     let collector = Collector::start();
-    let post = |name: &str, value: &str| Request::post("/v1/clicks").header(name, value).body(Body::from(click("a"))).expect("a request");
+    let post = |name: &str, value: &str| {
+        Request::post("/v1/clicks").header(name, value).body(Body::from(click("a"))).expect("a request")
+    };
     for (name, value, status, code) in [
         ("content-encoding", "br", 415, "unknown_encoding"),
         ("content-type", "multipart/form-data", 415, "unknown_content_type"),

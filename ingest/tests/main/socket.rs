@@ -36,7 +36,10 @@ async fn start(log: &GatedLog) -> (SocketAddr, CancellationToken, JoinHandle<lin
 async fn post(address: SocketAddr, id: &str) -> Option<u16> {
     let body = format!(r#"{{"event_id":"{id}","type":"view","user_id":7,"community_id":12}}"#);
     let mut stream = TcpStream::connect(address).await.ok()?;
-    let request = format!("POST /v1/clicks HTTP/1.1\r\nhost: x\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}", body.len());
+    let request = format!(
+        "POST /v1/clicks HTTP/1.1\r\nhost: x\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}",
+        body.len()
+    );
     stream.write_all(request.as_bytes()).await.ok()?;
     let mut answer = String::new();
     stream.read_to_string(&mut answer).await.ok()?;
@@ -113,7 +116,8 @@ async fn another_partition_count_stops_it() {
     let topic = TopicSpec { name: "clicks".to_owned(), partitions: 3, compacted: false };
     log.create_topics(&[topic]).await.expect("made");
     let (_, _, running) = start(&log).await;
-    let error = tokio::time::timeout(DEADLINE, running).await.expect("it ends").expect("no panic").expect_err("refused");
+    let error =
+        tokio::time::timeout(DEADLINE, running).await.expect("it ends").expect("no panic").expect_err("refused");
     assert_eq!(error.kind, ErrorKind::Config);
     assert!(error.hint.is_some_and(|hint| hint.contains("--partitions 3")));
 }

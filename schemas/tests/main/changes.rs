@@ -1,11 +1,11 @@
 //! Amounts, times and identities as the shop's servers write them.
 
+use linli_schemas::Topic;
 use linli_schemas::change::{Decimal, parse_utc};
 use linli_schemas::dead_letter::DeadLetter;
 use linli_schemas::event::{Event, Record, decode};
 use linli_schemas::identity::{BinlogPlace, Identity};
 use linli_schemas::zone::Zone;
-use linli_schemas::Topic;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -16,7 +16,8 @@ fn order(source: Value, op: &str, paid_at: Value, zone: Zone) -> Record {
         source["server"] = json!("shop-0");
     }
     let row = json!({"order_id": 1, "pay_amount": "1.00", "paid_at": paid_at});
-    let value = json!({"before": if op == "d" { row.clone() } else { Value::Null }, "after": row, "op": op, "source": source});
+    let value =
+        json!({"before": if op == "d" { row.clone() } else { Value::Null }, "after": row, "op": op, "source": source});
     decode(Topic::Orders, value.to_string().as_bytes(), zone).unwrap_or_else(|error| panic!("{value}: {error}"))
 }
 
@@ -33,7 +34,15 @@ fn utc(text: &str) -> i64 {
 
 #[test]
 fn decimals_become_fen() {
-    for (text, fen) in [("12.50", 1250), ("12.5", 1250), ("12", 1200), ("-0.05", -5), ("0.00", 0), ("1.5000", 150), ("9999999999999.99", 999_999_999_999_999)] {
+    for (text, fen) in [
+        ("12.50", 1250),
+        ("12.5", 1250),
+        ("12", 1200),
+        ("-0.05", -5),
+        ("0.00", 0),
+        ("1.5000", 150),
+        ("9999999999999.99", 999_999_999_999_999),
+    ] {
         assert_eq!(Decimal::parse(text).map(|d| d.0.0), Some(fen), "{text}");
     }
     for text in ["", "-", ".5", "5.", "1.005", "1e3", "+1", " 1", "1,0", "10000000000000.00", "NaN"] {
@@ -47,7 +56,17 @@ fn timestamps_know_the_calendar() {
     assert_eq!(utc("2024-02-29T23:59:59.999999Z"), 1_709_251_199_999);
     assert_eq!(utc("2000-02-29T00:00:00Z"), 951_782_400_000);
     assert_eq!(utc("2026-11-01T00:00:00.5Z") - utc("2026-11-01T00:00:00Z"), 500);
-    for text in ["2026-02-29T00:00:00Z", "1900-02-29T00:00:00Z", "2026-06-31T00:00:00Z", "2026-01-01T24:00:00Z", "2026-1-01T00:00:00Z", "2026-01-01T00:00:00+08:00", "2026-01-01", "", "é026-01-01T00:00:00Z"] {
+    for text in [
+        "2026-02-29T00:00:00Z",
+        "1900-02-29T00:00:00Z",
+        "2026-06-31T00:00:00Z",
+        "2026-01-01T24:00:00Z",
+        "2026-1-01T00:00:00Z",
+        "2026-01-01T00:00:00+08:00",
+        "2026-01-01",
+        "",
+        "é026-01-01T00:00:00Z",
+    ] {
         assert_eq!(parse_utc(text), None, "{text}");
     }
 }
@@ -56,7 +75,11 @@ fn timestamps_know_the_calendar() {
 fn a_datetime_is_wall_time_of_the_shop() {
     let wall = utc("2026-11-01T00:01:00Z");
     assert_eq!(paid_at(json!(wall), Zone::SHANGHAI), Some(wall - 8 * 3_600_000));
-    assert_eq!(paid_at(json!(wall * 1000 + 999), Zone::SHANGHAI), Some(wall - 8 * 3_600_000), "DATETIME(6) comes in µs");
+    assert_eq!(
+        paid_at(json!(wall * 1000 + 999), Zone::SHANGHAI),
+        Some(wall - 8 * 3_600_000),
+        "DATETIME(6) comes in µs"
+    );
     assert_eq!(paid_at(json!(wall), Zone::UTC), Some(wall));
     assert_eq!(paid_at(json!("2026-11-01T00:01:00.000000Z"), Zone::SHANGHAI), Some(wall), "a TIMESTAMP is an instant");
     assert_eq!(paid_at(Value::Null, Zone::SHANGHAI), None);
@@ -96,7 +119,8 @@ fn identities_are_of_gtid_or_file_or_event() {
         Some(Identity::Binlog { server, place }) => (server, place),
         other => panic!("{other:?}"),
     };
-    let mysql = json!({"gtid": "3e11fa47-71ca-11e1-9e33-c80aa9429562:23", "row": 2, "file": "binlog.000007", "pos": 99});
+    let mysql =
+        json!({"gtid": "3e11fa47-71ca-11e1-9e33-c80aa9429562:23", "row": 2, "file": "binlog.000007", "pos": 99});
     let (server, at) = place(mysql.clone());
     assert_eq!(at, BinlogPlace { file: 23, pos: 0, row: 2 });
     // The same server's GTID, whichever replica it is read from; another server's is another.
@@ -114,19 +138,40 @@ fn identities_are_of_gtid_or_file_or_event() {
     assert_eq!(imported("o-1", 0), imported("o-1", 0));
     assert_ne!(imported("o-1", 0), imported("o-1", 1));
     assert_ne!(imported("o-1", 0), imported("o-2", 0));
-    for source in [json!({}), json!({"gtid": "nonsense"}), json!({"gtid": "a:-"}), json!({"file": "binlog", "pos": 1}), json!({"file": "b.1"})] {
+    for source in [
+        json!({}),
+        json!({"gtid": "nonsense"}),
+        json!({"gtid": "a:-"}),
+        json!({"file": "binlog", "pos": 1}),
+        json!({"file": "b.1"}),
+    ] {
         assert_eq!(identity(source.clone()), None, "{source}");
     }
 }
 
 #[test]
 fn errors_name_the_topic_and_hold_nothing_of_the_record() {
-    let error = decode(Topic::Orders, br#"{"op":"c","after":{"phone":"13900000000","order_id":"x"}}"#, Zone::UTC).expect_err("no order");
+    let error = decode(Topic::Orders, br#"{"op":"c","after":{"phone":"13900000000","order_id":"x"}}"#, Zone::UTC)
+        .expect_err("no order");
     let text = error.to_string();
-    assert!(text.starts_with("not a valid record of topic \"shop.orders\"") && !text.contains("139") && !text.contains('\n'), "{text}");
-    let unpaid = decode(Topic::Orders, br#"{"op":"c","after":{"order_id":5,"paid_at":1},"source":{"server":"s","ts_ms":1}}"#, Zone::UTC);
+    assert!(
+        text.starts_with("not a valid record of topic \"shop.orders\"")
+            && !text.contains("139")
+            && !text.contains('\n'),
+        "{text}"
+    );
+    let unpaid = decode(
+        Topic::Orders,
+        br#"{"op":"c","after":{"order_id":5,"paid_at":1},"source":{"server":"s","ts_ms":1}}"#,
+        Zone::UTC,
+    );
     assert!(unpaid.expect_err("no amount").to_string().contains("order 5 is paid but has no pay_amount"));
-    assert!(decode(Topic::MetricsGmv, b"{}", Zone::UTC).expect_err("no input").to_string().contains("no job reads this topic"));
+    assert!(
+        decode(Topic::MetricsGmv, b"{}", Zone::UTC)
+            .expect_err("no input")
+            .to_string()
+            .contains("no job reads this topic")
+    );
 }
 
 proptest! {

@@ -88,7 +88,8 @@ fn a_schema_that_differs_is_noticed() {
         let wrong = text.replace(from, to);
         assert_ne!(wrong, text, "{from}");
         let validator = validator(&wrong);
-        let noticed = samples_of(topic).iter().flat_map(changes).any(|value| judged(topic, &validator, &value).is_err());
+        let noticed =
+            samples_of(topic).iter().flat_map(changes).any(|value| judged(topic, &validator, &value).is_err());
         assert!(noticed, "{}: {from} for {to}", topic.name());
     }
 }
@@ -103,7 +104,10 @@ fn other_tables_have_the_same_envelope() {
             assert!(orders.is_valid(&value), "{text}");
         }
     }
-    assert!(!other.is_valid(&serde_json::json!({"op": "c", "source": {"server": "s", "ts_ms": 1}})), "a written row is there");
+    assert!(
+        !other.is_valid(&serde_json::json!({"op": "c", "source": {"server": "s", "ts_ms": 1}})),
+        "a written row is there"
+    );
 }
 
 /// One damage: where, what with, and how.

@@ -43,7 +43,10 @@ fn an_order_that_is_paid_is_counted_at_that_time() {
     // 00:01:00 on the wall in Shanghai, which is eight hours ahead.
     assert_eq!(paid.event_time.map(|at| at.0), Some(1_793_491_260_000 - 8 * 3_600_000));
     let Event::Order(order) = paid.event else { panic!("an order") };
-    assert_eq!((order.kind, order.pay_amount.0, order.was_paid, order.order_id.0), (Kind::Written, 2550, false, u64::MAX));
+    assert_eq!(
+        (order.kind, order.pay_amount.0, order.was_paid, order.order_id.0),
+        (Kind::Written, 2550, false, u64::MAX)
+    );
     assert!(paid.snapshot_at.is_none() && paid.identity.is_some());
 }
 

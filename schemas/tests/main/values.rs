@@ -2,9 +2,9 @@
 
 use linli_schemas::Topic;
 use linli_schemas::dead_letter::DeadLetter;
-use linli_schemas::named;
 use linli_schemas::event::decode;
 use linli_schemas::metric::MetricRecord;
+use linli_schemas::named;
 use linli_schemas::zone::Zone;
 use serde_json::Value;
 
@@ -39,7 +39,9 @@ pub const SAMPLES: [(&str, &str); 24] = [
 /// Whether the typed decoder takes it, or why not.
 pub fn decoded(topic: Topic, text: &[u8]) -> Result<(), String> {
     match topic {
-        Topic::Communities | Topic::Categories | Topic::Skus => named::parse_named(topic, text).map(drop).map_err(|e| e.to_string()),
+        Topic::Communities | Topic::Categories | Topic::Skus => {
+            named::parse_named(topic, text).map(drop).map_err(|e| e.to_string())
+        }
         Topic::DeadLetter => DeadLetter::decode(text).map(drop).map_err(|e| e.to_string()),
         Topic::MetricsGmv | Topic::MetricsActivity | Topic::MetricsTopN | Topic::MetricsBuyers => {
             let record = MetricRecord::decode(text).map_err(|e| e.to_string())?;
@@ -57,21 +59,105 @@ pub fn edges() -> Vec<Value> {
         18446744073709551616 9.2e18 1e300 -1e300 253402300799999 253402300800000 100000000000000 -100000000000001 \
         253402300799999999 253402300800000000 -62135596800000000 -62135596800000001 1793491200000 1793491200000.0";
     let texts = [
-        "", "0", "12", "12.5", "12.50", "12.500", "12.505", "12.", ".5", "-1", "-", "--1", "+1", "1e3", "00", "-0.05", "1 ",
-        "9999999999999.99", "10000000000000", "-9999999999999.9000", "１２", "12.5\n", "2026-11-01T00:00:00Z",
-        "2026-11-01T00:00:00.1Z", "2026-11-01T00:00:00.Z", "2026-11-01T00:00:00.123456789Z", "2026-11-01T00:00:00.1234567890Z",
-        "2026-02-29T00:00:00Z", "2024-02-29T23:59:59.123456Z", "1900-02-29T00:00:00Z", "2000-02-29T00:00:00Z",
-        "2026-04-31T00:00:00Z", "2026-13-01T00:00:00Z", "2026-00-01T00:00:00Z", "2026-01-00T00:00:00Z", "2026-11-01T24:00:00Z",
-        "2026-11-01T23:60:00Z", "2026-11-01T23:59:60Z", "2026-11-01 00:00:00Z", "2026-11-01T00:00:00", "2026-11-01T00:00:00+08:00",
-        "2026-11-01t00:00:00z", "2026-11-01T00:00:00ZZ", "0000-01-01T00:00:00Z", "２026-11-01T00:00:00Z", "c", "u", "d", "r", "t",
-        "C", "true", "false", "first", "view", "login", "gmv_min", "gmv_day", "uv_day", "top_min", "buyers_day_total",
-        "QQ==", "QR==", "QUI=", "QUJ=", "QUJD", "Q", "QQ", "Q===", "QUJD\n", "a:1", "a-1", "x.000001",
+        "",
+        "0",
+        "12",
+        "12.5",
+        "12.50",
+        "12.500",
+        "12.505",
+        "12.",
+        ".5",
+        "-1",
+        "-",
+        "--1",
+        "+1",
+        "1e3",
+        "00",
+        "-0.05",
+        "1 ",
+        "9999999999999.99",
+        "10000000000000",
+        "-9999999999999.9000",
+        "１２",
+        "12.5\n",
+        "2026-11-01T00:00:00Z",
+        "2026-11-01T00:00:00.1Z",
+        "2026-11-01T00:00:00.Z",
+        "2026-11-01T00:00:00.123456789Z",
+        "2026-11-01T00:00:00.1234567890Z",
+        "2026-02-29T00:00:00Z",
+        "2024-02-29T23:59:59.123456Z",
+        "1900-02-29T00:00:00Z",
+        "2000-02-29T00:00:00Z",
+        "2026-04-31T00:00:00Z",
+        "2026-13-01T00:00:00Z",
+        "2026-00-01T00:00:00Z",
+        "2026-01-00T00:00:00Z",
+        "2026-11-01T24:00:00Z",
+        "2026-11-01T23:60:00Z",
+        "2026-11-01T23:59:60Z",
+        "2026-11-01 00:00:00Z",
+        "2026-11-01T00:00:00",
+        "2026-11-01T00:00:00+08:00",
+        "2026-11-01t00:00:00z",
+        "2026-11-01T00:00:00ZZ",
+        "0000-01-01T00:00:00Z",
+        "２026-11-01T00:00:00Z",
+        "c",
+        "u",
+        "d",
+        "r",
+        "t",
+        "C",
+        "true",
+        "false",
+        "first",
+        "view",
+        "login",
+        "gmv_min",
+        "gmv_day",
+        "uv_day",
+        "top_min",
+        "buyers_day_total",
+        "QQ==",
+        "QR==",
+        "QUI=",
+        "QUJ=",
+        "QUJD",
+        "Q",
+        "QQ",
+        "Q===",
+        "QUJD\n",
+        "a:1",
+        "a-1",
+        "x.000001",
     ];
     let others = [
-        "null", "true", "false", "[]", "[1]", "[1,2,3]", "[1,2,3,4]", "[[1]]", "[[1],[2],[3]]", "[[1],[2],[3],[4]]", "[[1,2],[3]]", "{}",
-        r#"{"c":null}"#, r#"{"view":null}"#, r#"{"gmv_min":null}"#, r#"[1,2,3,4,5,"1.00",null,null]"#, r#"[null,null,"t"]"#,
-        r#"{"order_id":1}"#, r#"{"order_id":1,"paid_at":5}"#, r#"{"order_id":1,"paid_at":5,"pay_amount":"1"}"#,
-        r#"{"order_id":1,"item_id":2}"#, r#"{"refund_id":1}"#, r#"{"server":"s","ts_ms":1}"#, r#"["s","t",null,null,null,null,1]"#,
+        "null",
+        "true",
+        "false",
+        "[]",
+        "[1]",
+        "[1,2,3]",
+        "[1,2,3,4]",
+        "[[1]]",
+        "[[1],[2],[3]]",
+        "[[1],[2],[3],[4]]",
+        "[[1,2],[3]]",
+        "{}",
+        r#"{"c":null}"#,
+        r#"{"view":null}"#,
+        r#"{"gmv_min":null}"#,
+        r#"[1,2,3,4,5,"1.00",null,null]"#,
+        r#"[null,null,"t"]"#,
+        r#"{"order_id":1}"#,
+        r#"{"order_id":1,"paid_at":5}"#,
+        r#"{"order_id":1,"paid_at":5,"pay_amount":"1"}"#,
+        r#"{"order_id":1,"item_id":2}"#,
+        r#"{"refund_id":1}"#,
+        r#"{"server":"s","ts_ms":1}"#,
+        r#"["s","t",null,null,null,null,1]"#,
     ];
     let parse = |text: &str| serde_json::from_str(text).unwrap_or_else(|error| panic!("{text}: {error}"));
     let numbers = numbers.split_whitespace().map(parse);

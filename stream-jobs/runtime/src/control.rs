@@ -30,9 +30,7 @@ pub(crate) struct Control {
 /// Tells every runner, of this process and of others, that an import ended: their tasks take the watermark to be at least
 /// at `watermark`. The importer calls it when all it wrote has been drained, and then waits again.
 pub async fn end_of_import(blobs: &SharedBlobs, watermark: EventTime) -> Result<()> {
-    let newest = import_watermark(blobs)
-        .await?
-        .map_or(watermark, |found| found.max(watermark));
+    let newest = import_watermark(blobs).await?.map_or(watermark, |found| found.max(watermark));
     Ok(blobs.put(IMPORT_WATERMARK, Bytes::from(newest.0.to_string())).await?)
 }
 
@@ -41,18 +39,12 @@ pub async fn import_watermark(blobs: &SharedBlobs) -> Result<Option<EventTime>> 
     let Some(bytes) = blobs.get(IMPORT_WATERMARK).await? else {
         return Ok(None);
     };
-    let text = std::str::from_utf8(&bytes)
-        .ok()
-        .and_then(|text| text.trim().parse().ok());
+    let text = std::str::from_utf8(&bytes).ok().and_then(|text| text.trim().parse().ok());
     match text {
         Some(ms) => Ok(Some(EventTime(ms))),
         None => {
             let cause = "it holds no number of milliseconds".to_owned();
-            Err(CorruptBlob {
-                key: IMPORT_WATERMARK.to_owned(),
-                cause,
-            }
-            .into())
+            Err(CorruptBlob { key: IMPORT_WATERMARK.to_owned(), cause }.into())
         }
     }
 }
@@ -67,11 +59,7 @@ pub(crate) async fn watch_control(
 ) {
     loop {
         let import_watermark = noted(&meters, "read import watermark", import_watermark(&ports.blobs).await);
-        let incarnation = noted(
-            &meters,
-            "ask incarnation",
-            ports.serving.incarnation().await.map_err(Into::into),
-        );
+        let incarnation = noted(&meters, "ask incarnation", ports.serving.incarnation().await.map_err(Into::into));
         let positions = board.positions();
         let ends = noted(&meters, "ask ends", ends(&ports, &positions).await);
         for (task, positions) in &positions {
@@ -103,11 +91,7 @@ async fn ends(ports: &Ports, tasks: &BTreeMap<u32, Positions>) -> Result<BTreeMa
         return Ok(BTreeMap::new());
     }
     let ends = ports.log.ends(&inputs).await?;
-    Ok(tasks
-        .keys()
-        .copied()
-        .zip(ends.chunks(Topic::INPUTS.len()).map(positions))
-        .collect())
+    Ok(tasks.keys().copied().zip(ends.chunks(Topic::INPUTS.len()).map(positions)).collect())
 }
 
 fn positions(offsets: &[u64]) -> Positions {
@@ -127,8 +111,5 @@ pub(crate) async fn all_ends(log: &linli_connectors::log::SharedLog, partitions:
 
 /// The partitions that a task reads, in the order of [`Topic::INPUTS`].
 pub(crate) fn inputs_of(task: u32) -> impl Iterator<Item = TopicPartition> {
-    Topic::INPUTS.into_iter().map(move |topic| TopicPartition {
-        topic: Arc::from(topic.name()),
-        partition: task,
-    })
+    Topic::INPUTS.into_iter().map(move |topic| TopicPartition { topic: Arc::from(topic.name()), partition: task })
 }

@@ -42,13 +42,9 @@ impl Courier {
         let started = self.ports.clock.now_ms();
         let task = header.task;
         let incarnation = self.send(task, &outbox).await?;
-        self.patience
-            .retry(Some(task), "mark delivered", || self.store.mark_delivered(&header))
-            .await?;
+        self.patience.retry(Some(task), "mark delivered", || self.store.mark_delivered(&header)).await?;
         let took_ms = self.ports.clock.now_ms() - started;
-        self.patience
-            .meters
-            .delivered(Duration::from_millis(took_ms.max(0) as u64));
+        self.patience.meters.delivered(Duration::from_millis(took_ms.max(0) as u64));
         tracing::info!(
             task,
             generation = header.generation.0,
@@ -63,10 +59,7 @@ impl Courier {
                 tracing::debug!(task, key, error = %error, "garbage stays for now");
             }
         }
-        Ok(Delivered {
-            epoch: header.epoch,
-            incarnation,
-        })
+        Ok(Delivered { epoch: header.epoch, incarnation })
     }
 
     /// The effects alone.
@@ -95,9 +88,7 @@ impl Courier {
         if records.is_empty() {
             return Ok(());
         }
-        self.patience
-            .retry(Some(task), "append effects", || self.ports.log.append(records.clone()))
-            .await
+        self.patience.retry(Some(task), "append effects", || self.ports.log.append(records.clone())).await
     }
 
     fn record(&self, topics: &Names, item: OutboxItem, now: i64) -> NewRecord {
@@ -106,19 +97,9 @@ impl Courier {
             OutboxItem::Metric { key, value, .. } => {
                 meters.effects("metric", 1);
                 let log_key = Bytes::from(key.log_key());
-                (
-                    key.metric.topic(),
-                    partition_of(&log_key, self.partitions),
-                    log_key,
-                    value,
-                )
+                (key.metric.topic(), partition_of(&log_key, self.partitions), log_key, value)
             }
-            OutboxItem::Forward {
-                topic,
-                partition,
-                key,
-                value,
-            } => {
+            OutboxItem::Forward { topic, partition, key, value } => {
                 meters.effects("forward", 1);
                 (topic, partition, key, value)
             }
@@ -127,13 +108,7 @@ impl Courier {
                 (Topic::DeadLetter, partition_of(&key, self.partitions), key, value)
             }
         };
-        NewRecord {
-            topic: topics.of(topic),
-            partition,
-            timestamp_ms: now,
-            key,
-            value: Some(value),
-        }
+        NewRecord { topic: topics.of(topic), partition, timestamp_ms: now, key, value: Some(value) }
     }
 
     async fn upsert(&self, task: u32, outbox: &Outbox) -> Result<Option<Incarnation>> {
@@ -164,9 +139,7 @@ impl Courier {
     }
 
     async fn upsert_batch(&self, task: u32, values: &[Upsert]) -> Result<Incarnation> {
-        self.patience
-            .retry(Some(task), "upsert effects", || self.ports.serving.upsert(values))
-            .await
+        self.patience.retry(Some(task), "upsert effects", || self.ports.serving.upsert(values)).await
     }
 }
 

@@ -13,11 +13,7 @@ pub enum Error {
     #[error(transparent)]
     Port(#[from] linli_connectors::Error),
     #[error("task {task} of generation {generation} was taken over by generation {by}")]
-    Fenced {
-        task: u32,
-        generation: Generation,
-        by: Generation,
-    },
+    Fenced { task: u32, generation: Generation, by: Generation },
     #[error("task {task} does not start: {refusal}")]
     Refused { task: u32, refusal: Refusal },
     #[error(transparent)]

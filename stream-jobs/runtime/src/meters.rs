@@ -35,26 +35,15 @@ impl Meters {
         let gauge = |name: &str, help: &str| registered(registry, IntGaugeVec::new(Opts::new(name, help), &["task"])?);
         let seconds = |name: &str, help: &str| {
             let buckets = prometheus::exponential_buckets(0.001, 2.0, 16)?;
-            registered(
-                registry,
-                Histogram::with_opts(HistogramOpts::new(name, help).buckets(buckets))?,
-            )
+            registered(registry, Histogram::with_opts(HistogramOpts::new(name, help).buckets(buckets))?)
         };
         Ok(Meters(Arc::new(Series {
-            records: counter(
-                "linli_jobs_records_total",
-                "records by fate",
-                &["job", "topic", "outcome"],
-            )?,
+            records: counter("linli_jobs_records_total", "records by fate", &["job", "topic", "outcome"])?,
             epochs: counter("linli_jobs_epochs_total", "epochs by step", &["step"])?,
             epoch_publish: seconds("linli_jobs_epoch_publish_seconds", "ending and publishing an epoch")?,
             epoch_delivery: seconds("linli_jobs_epoch_delivery_seconds", "from publish to delivered")?,
             effects: counter("linli_jobs_effects_total", "effects delivered by kind", &["kind"])?,
-            retries: counter(
-                "linli_jobs_retries_total",
-                "failed attempts by what was tried",
-                &["what"],
-            )?,
+            retries: counter("linli_jobs_retries_total", "failed attempts by what was tried", &["what"])?,
             takeovers: counter("linli_jobs_takeovers_total", "tasks started or lost", &["how"])?,
             lag: gauge("linli_jobs_lag_records", "records between a task and the logs' ends")?,
             as_of: gauge("linli_jobs_as_of_ms", "watermark of a task, epoch ms")?,
@@ -83,10 +72,7 @@ impl Meters {
         let task = task.to_string();
         self.0.epochs.with_label_values(&["published"]).inc();
         self.0.epoch_publish.observe(took.as_secs_f64());
-        self.0
-            .state_bytes
-            .with_label_values(&[&task])
-            .set(i64::try_from(state_bytes).unwrap_or(i64::MAX));
+        self.0.state_bytes.with_label_values(&[&task]).set(i64::try_from(state_bytes).unwrap_or(i64::MAX));
         if let Some(as_of) = as_of {
             self.0.as_of.with_label_values(&[&task]).set(as_of);
         }
@@ -102,10 +88,7 @@ impl Meters {
     }
 
     pub(crate) fn lag(&self, task: u32, records: u64) {
-        self.0
-            .lag
-            .with_label_values(&[&task.to_string()])
-            .set(i64::try_from(records).unwrap_or(i64::MAX));
+        self.0.lag.with_label_values(&[&task.to_string()]).set(i64::try_from(records).unwrap_or(i64::MAX));
     }
 
     /// A task that is another runner's now must not be shown as standing still.
@@ -120,18 +103,11 @@ impl Meters {
     pub(crate) fn records(&self, before: &ConservationByName, after: &ConservationByName) {
         for (job, topics) in after {
             for (topic, now) in topics {
-                let then = before
-                    .get(job)
-                    .and_then(|topics| topics.get(topic))
-                    .copied()
-                    .unwrap_or_default();
+                let then = before.get(job).and_then(|topics| topics.get(topic)).copied().unwrap_or_default();
                 for (outcome, of) in OUTCOMES {
                     let more = of(now).saturating_sub(of(&then));
                     if more > 0 {
-                        self.0
-                            .records
-                            .with_label_values(&[job.as_str(), topic.as_str(), outcome])
-                            .inc_by(more);
+                        self.0.records.with_label_values(&[job.as_str(), topic.as_str(), outcome]).inc_by(more);
                     }
                 }
             }

@@ -102,11 +102,7 @@ impl JobsOptions {
     }
 
     pub(crate) fn check(&self) -> Result<()> {
-        let bad = |cause: &str| {
-            Err(Error::Options {
-                cause: cause.to_owned(),
-            })
-        };
+        let bad = |cause: &str| Err(Error::Options { cause: cause.to_owned() });
         match self {
             JobsOptions { partitions: 0, .. } => bad("there is at least one partition"),
             JobsOptions { threads: Some(0), .. } => bad("there is at least one thread"),
@@ -128,11 +124,7 @@ impl JobsOptions {
     }
 
     pub(crate) fn wanted(&self) -> Wanted {
-        Wanted {
-            partitions: self.partitions,
-            state_version: Task::STATE_VERSION,
-            zone: self.zone.name().to_owned(),
-        }
+        Wanted { partitions: self.partitions, state_version: Task::STATE_VERSION, zone: self.zone.name().to_owned() }
     }
 
     #[cfg(feature = "mutants")]

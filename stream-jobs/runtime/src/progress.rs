@@ -28,13 +28,8 @@ pub struct ProgressReader {
 
 impl ProgressReader {
     pub fn new(blobs: &SharedBlobs, partitions: u32) -> ProgressReader {
-        let stores = (0..partitions)
-            .map(|task| EpochStore::new(blobs.clone(), task))
-            .collect();
-        ProgressReader {
-            stores,
-            delivered: BTreeMap::new(),
-        }
+        let stores = (0..partitions).map(|task| EpochStore::new(blobs.clone(), task)).collect();
+        ProgressReader { stores, delivered: BTreeMap::new() }
     }
 
     /// By task; `None` for one that never ran.
@@ -45,11 +40,7 @@ impl ProgressReader {
                 None => None,
                 Some(epoch) => task(store, epoch, self.delivered.get(&store.task())).await?,
             };
-            if let Some(TaskProgress {
-                header,
-                delivered: true,
-            }) = &progress
-            {
+            if let Some(TaskProgress { header, delivered: true }) = &progress {
                 self.delivered.insert(store.task(), header.clone());
             }
             tasks.push(progress);
@@ -66,22 +57,13 @@ impl ProgressReader {
 
 async fn task(store: &EpochStore, epoch: Epoch, known: Option<&EpochHeader>) -> Result<Option<TaskProgress>> {
     if let Some(header) = known.filter(|header| header.epoch == epoch) {
-        return Ok(Some(TaskProgress {
-            header: header.clone(),
-            delivered: true,
-        }));
+        return Ok(Some(TaskProgress { header: header.clone(), delivered: true }));
     }
     if let Some(header) = store.delivered_header(epoch).await? {
-        return Ok(Some(TaskProgress {
-            header,
-            delivered: true,
-        }));
+        return Ok(Some(TaskProgress { header, delivered: true }));
     }
     let object = store.read(epoch).await?;
-    Ok(object.map(|object| TaskProgress {
-        header: object.header,
-        delivered: false,
-    }))
+    Ok(object.map(|object| TaskProgress { header: object.header, delivered: false }))
 }
 
 /// Sums the tasks' counts.
@@ -127,9 +109,7 @@ pub async fn remaining(log: &SharedLog, blobs: &SharedBlobs, progress: &mut Prog
     let ends = all_ends(log, u32::try_from(tasks.len()).unwrap_or(u32::MAX)).await?;
     let mut remaining = Remaining::default();
     for (task, ends) in tasks.iter().zip(ends) {
-        let position = task
-            .as_ref()
-            .map_or_else(Positions::default, |task| task.header.positions);
+        let position = task.as_ref().map_or_else(Positions::default, |task| task.header.positions);
         remaining.records += position.lag(&ends);
         let done = match task {
             None => watermark.is_none(),

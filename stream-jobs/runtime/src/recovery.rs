@@ -81,37 +81,20 @@ pub fn decide(facts: &Facts<'_>) -> Decision {
     };
     let wanted = facts.wanted;
     if newest.partitions != wanted.partitions {
-        return Decision::Refuse(Refusal::PartitionCount {
-            found: newest.partitions,
-            wanted: wanted.partitions,
-        });
+        return Decision::Refuse(Refusal::PartitionCount { found: newest.partitions, wanted: wanted.partitions });
     }
     if newest.state_version != wanted.state_version {
-        return Decision::Refuse(Refusal::StateVersion {
-            found: newest.state_version,
-            wanted: wanted.state_version,
-        });
+        return Decision::Refuse(Refusal::StateVersion { found: newest.state_version, wanted: wanted.state_version });
     }
     if newest.zone != wanted.zone {
-        return Decision::Refuse(Refusal::Zone {
-            found: newest.zone.clone(),
-            wanted: wanted.zone.clone(),
-        });
+        return Decision::Refuse(Refusal::Zone { found: newest.zone.clone(), wanted: wanted.zone.clone() });
     }
     let Some(generation) = newest.generation.next() else {
         return Decision::Refuse(Refusal::Generations);
     };
-    let windows = if newest.incarnation.as_ref() == Some(facts.incarnation) {
-        Windows::Stand
-    } else {
-        Windows::Redeliver
-    };
-    Decision::TakeOver {
-        from: newest.epoch,
-        generation,
-        outbox: marked,
-        windows,
-    }
+    let windows =
+        if newest.incarnation.as_ref() == Some(facts.incarnation) { Windows::Stand } else { Windows::Redeliver };
+    Decision::TakeOver { from: newest.epoch, generation, outbox: marked, windows }
 }
 
 /// Who wrote an epoch.
@@ -123,10 +106,7 @@ pub struct Owner {
 
 impl Owner {
     pub fn of(header: &EpochHeader) -> Owner {
-        Owner {
-            generation: header.generation,
-            writer: header.writer,
-        }
+        Owner { generation: header.generation, writer: header.writer }
     }
 }
 
@@ -181,47 +161,25 @@ mod tests {
     }
 
     fn decided(newest: Option<(&EpochHeader, Marked)>, wanted: &Wanted, incarnation: &str) -> Decision {
-        decide(&Facts {
-            wanted,
-            newest,
-            incarnation: &Incarnation(incarnation.to_owned()),
-        })
+        decide(&Facts { wanted, newest, incarnation: &Incarnation(incarnation.to_owned()) })
     }
 
     #[test]
     fn the_newest_epoch_decides() {
-        let wanted = Wanted {
-            partitions: 8,
-            state_version: Task::STATE_VERSION,
-            zone: "Asia/Shanghai".to_owned(),
-        };
+        let wanted = Wanted { partitions: 8, state_version: Task::STATE_VERSION, zone: "Asia/Shanghai".to_owned() };
         assert_eq!(decided(None, &wanted, "a"), Decision::StartFresh);
-        let take_over = |outbox, windows| Decision::TakeOver {
-            from: Epoch(12),
-            generation: Generation(4),
-            outbox,
-            windows,
-        };
+        let take_over =
+            |outbox, windows| Decision::TakeOver { from: Epoch(12), generation: Generation(4), outbox, windows };
         let newest = header();
         for marked in [Marked::Delivered, Marked::Undelivered] {
-            assert_eq!(
-                decided(Some((&newest, marked)), &wanted, "a"),
-                take_over(marked, Windows::Stand)
-            );
-            assert_eq!(
-                decided(Some((&newest, marked)), &wanted, "b"),
-                take_over(marked, Windows::Redeliver)
-            );
+            assert_eq!(decided(Some((&newest, marked)), &wanted, "a"), take_over(marked, Windows::Stand));
+            assert_eq!(decided(Some((&newest, marked)), &wanted, "b"), take_over(marked, Windows::Redeliver));
         }
     }
 
     #[test]
     fn another_set_up_is_refused_with_a_remedy() {
-        let fitting = Wanted {
-            partitions: 8,
-            state_version: Task::STATE_VERSION,
-            zone: "Asia/Shanghai".to_owned(),
-        };
+        let fitting = Wanted { partitions: 8, state_version: Task::STATE_VERSION, zone: "Asia/Shanghai".to_owned() };
         let newest = header();
         let check = |wanted: Wanted, words: &str| {
             let Decision::Refuse(refusal) = decided(Some((&newest, Marked::Delivered)), &wanted, "a") else {
@@ -229,27 +187,12 @@ mod tests {
             };
             assert!(refusal.remedy().starts_with(words), "{}", refusal.remedy());
         };
+        check(Wanted { partitions: 4, ..fitting.clone() }, "set partitions = 8");
         check(
-            Wanted {
-                partitions: 4,
-                ..fitting.clone()
-            },
-            "set partitions = 8",
-        );
-        check(
-            Wanted {
-                state_version: 99,
-                ..fitting.clone()
-            },
+            Wanted { state_version: 99, ..fitting.clone() },
             &format!("run the build that wrote state version {}", Task::STATE_VERSION),
         );
-        check(
-            Wanted {
-                zone: "UTC".to_owned(),
-                ..fitting.clone()
-            },
-            "set zone = \"Asia/Shanghai\"",
-        );
+        check(Wanted { zone: "UTC".to_owned(), ..fitting.clone() }, "set zone = \"Asia/Shanghai\"");
         let mut worn = header();
         worn.generation = Generation::MAX;
         let decision = decided(Some((&worn, Marked::Delivered)), &fitting, "a");
@@ -258,23 +201,12 @@ mod tests {
 
     #[test]
     fn a_lost_race_tells_who_owns_the_task() {
-        let own = Owner {
-            generation: Generation(3),
-            writer: WriterNonce(7),
-        };
+        let own = Owner { generation: Generation(3), writer: WriterNonce(7) };
         assert_eq!(publish_decision(own, None), PublishDecision::Retry);
         assert_eq!(publish_decision(own, Some(own)), PublishDecision::AlreadyOurs);
         for (generation, writer) in [(4, 8), (3, 8), (2, 7)] {
-            let found = Owner {
-                generation: Generation(generation),
-                writer: WriterNonce(writer),
-            };
-            assert_eq!(
-                publish_decision(own, Some(found)),
-                PublishDecision::Fenced {
-                    by: Generation(generation)
-                }
-            );
+            let found = Owner { generation: Generation(generation), writer: WriterNonce(writer) };
+            assert_eq!(publish_decision(own, Some(found)), PublishDecision::Fenced { by: Generation(generation) });
         }
     }
 }

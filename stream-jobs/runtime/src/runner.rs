@@ -37,11 +37,7 @@ pub async fn run(
     shutdown: CancellationToken,
 ) -> Result<Report> {
     options.check()?;
-    let patience = Patience {
-        clock: ports.clock.clone(),
-        random: ports.random.clone(),
-        meters: meters.clone(),
-    };
+    let patience = Patience { clock: ports.clock.clone(), random: ports.random.clone(), meters: meters.clone() };
     let specs = topics(options.partitions);
     tokio::select! {
         biased;
@@ -51,13 +47,7 @@ pub async fn run(
     let seen = Arc::new(watch::Sender::new(Control::default()));
     let mut background = JoinSet::new();
     let interval = options.control_interval;
-    background.spawn(watch_control(
-        ports.clone(),
-        meters.clone(),
-        board.clone(),
-        interval,
-        Arc::clone(&seen),
-    ));
+    background.spawn(watch_control(ports.clone(), meters.clone(), board.clone(), interval, Arc::clone(&seen)));
     let wanted = Arc::new(watch::Sender::new(BTreeSet::new()));
     let membership = match &options.assignment {
         Assignment::All => {
@@ -77,13 +67,7 @@ pub async fn run(
             Some((following, leaving))
         }
     };
-    let context = TaskContext {
-        ports,
-        options: Arc::new(options),
-        meters,
-        board,
-        control: seen.subscribe(),
-    };
+    let context = TaskContext { ports, options: Arc::new(options), meters, board, control: seen.subscribe() };
     let report = Tasks::new(context, patience)?.run(wanted.subscribe(), &shutdown).await;
     if let Some((mut following, leaving)) = membership {
         // Only now: whoever gets the tasks finds them finished.
@@ -97,11 +81,7 @@ pub async fn run(
 
 /// Every topic that Linli reads or writes by name.
 pub fn topics(partitions: u32) -> Vec<TopicSpec> {
-    let spec = |topic: Topic| TopicSpec {
-        name: topic.name().to_owned(),
-        partitions,
-        compacted: topic.compacted(),
-    };
+    let spec = |topic: Topic| TopicSpec { name: topic.name().to_owned(), partitions, compacted: topic.compacted() };
     Topic::ALL.into_iter().map(spec).collect()
 }
 
@@ -186,11 +166,7 @@ impl Tasks {
     async fn run(mut self, mut wanted: watch::Receiver<BTreeSet<u32>>, shutdown: &CancellationToken) -> Result<Report> {
         loop {
             let stopping = shutdown.is_cancelled() || self.failure.is_some();
-            let tasks = if stopping {
-                BTreeSet::new()
-            } else {
-                wanted.borrow_and_update().clone()
-            };
+            let tasks = if stopping { BTreeSet::new() } else { wanted.borrow_and_update().clone() };
             self.reconcile(&tasks);
             if stopping && self.running.is_empty() {
                 return match self.failure {
@@ -251,13 +227,7 @@ impl Tasks {
             Ok((id, result)) => (id, result),
             Err(error) => {
                 let task = self.numbers.get(&error.id()).copied().unwrap_or(u32::MAX);
-                (
-                    error.id(),
-                    Err(Error::Panicked {
-                        task,
-                        cause: error.to_string(),
-                    }),
-                )
+                (error.id(), Err(Error::Panicked { task, cause: error.to_string() }))
             }
         };
         let Some(task) = self.numbers.remove(&id) else { return };
@@ -294,9 +264,7 @@ impl Threads {
             .thread_name("linli-jobs")
             .enable_all()
             .build()
-            .map_err(|error| Error::Options {
-                cause: format!("{threads} threads cannot be started: {error}"),
-            })?;
+            .map_err(|error| Error::Options { cause: format!("{threads} threads cannot be started: {error}") })?;
         Ok(Threads(Some(runtime)))
     }
 

@@ -36,18 +36,12 @@ mod tests {
     use super::*;
 
     fn at(hours: i64, unread: u64) -> Reading {
-        Reading {
-            progress: Some(EventTime(hours * 3_600_000)),
-            unread,
-        }
+        Reading { progress: Some(EventTime(hours * 3_600_000)), unread }
     }
 
     #[test]
     fn the_topic_that_is_far_ahead_rests_until_the_other_is_near() {
-        let none = Reading {
-            progress: None,
-            unread: 5,
-        };
+        let none = Reading { progress: None, unread: 5 };
         for (orders, items, now, expected) in [
             (at(10, 5), at(0, 5), None, None),
             (at(30, 5), at(0, 5), None, Some(Topic::Orders)),

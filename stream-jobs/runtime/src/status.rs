@@ -78,10 +78,6 @@ impl StatusBoard {
     }
 
     pub(crate) fn positions(&self) -> BTreeMap<u32, Positions> {
-        self.0
-            .borrow()
-            .iter()
-            .map(|(task, status)| (*task, status.positions))
-            .collect()
+        self.0.borrow().iter().map(|(task, status)| (*task, status.positions)).collect()
     }
 }

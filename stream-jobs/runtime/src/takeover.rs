@@ -47,16 +47,9 @@ impl Taker<'_> {
 
     async fn attempt(&self) -> Result<Option<TakenOver>> {
         let task = Some(self.store.task());
-        let newest = self
-            .patience
-            .retry(task, "find newest epoch", || self.store.newest())
-            .await?;
+        let newest = self.patience.retry(task, "find newest epoch", || self.store.newest()).await?;
         let newest = match newest {
-            Some(epoch) => match self
-                .patience
-                .retry(task, "read epoch", || self.store.read(epoch))
-                .await?
-            {
+            Some(epoch) => match self.patience.retry(task, "read epoch", || self.store.read(epoch)).await? {
                 Some(object) => Some(object),
                 None => return Ok(None), // deleted since: the task goes on elsewhere
             },
@@ -66,10 +59,7 @@ impl Taker<'_> {
             Some(object) => self.marked(object.header.epoch).await?,
             None => Marked::Delivered,
         };
-        let incarnation = self
-            .patience
-            .retry(task, "ask incarnation", || self.ports.serving.incarnation())
-            .await?;
+        let incarnation = self.patience.retry(task, "ask incarnation", || self.ports.serving.incarnation()).await?;
         let wanted = self.options.wanted();
         let facts = Facts {
             wanted: &wanted,
@@ -78,18 +68,10 @@ impl Taker<'_> {
         };
         let (generation, outbox, windows) = match decide(&facts) {
             Decision::Refuse(refusal) => {
-                return Err(Error::Refused {
-                    task: self.store.task(),
-                    refusal,
-                });
+                return Err(Error::Refused { task: self.store.task(), refusal });
             }
             Decision::StartFresh => (Generation(1), Marked::Delivered, Windows::Stand),
-            Decision::TakeOver {
-                generation,
-                outbox,
-                windows,
-                ..
-            } => (generation, outbox, windows),
+            Decision::TakeOver { generation, outbox, windows, .. } => (generation, outbox, windows),
         };
         let Some(state) = self.restore(newest.as_ref()).await? else {
             return Ok(None);
@@ -102,12 +84,7 @@ impl Taker<'_> {
             return Ok(None);
         }
         self.announce(newest.as_ref(), &claim, outbox, windows);
-        Ok(Some(TakenOver {
-            task: state,
-            claim,
-            incarnation,
-            windows,
-        }))
+        Ok(Some(TakenOver { task: state, claim, incarnation, windows }))
     }
 
     async fn marked(&self, epoch: Epoch) -> Result<Marked> {
@@ -116,10 +93,7 @@ impl Taker<'_> {
             return Ok(Marked::Delivered);
         }
         let task = Some(self.store.task());
-        let found = self
-            .patience
-            .retry(task, "look for mark", || self.store.delivered(epoch))
-            .await?;
+        let found = self.patience.retry(task, "look for mark", || self.store.delivered(epoch)).await?;
         Ok(if found { Marked::Delivered } else { Marked::Undelivered })
     }
 
@@ -139,9 +113,7 @@ impl Taker<'_> {
         let first = newest.header.base.as_ref().map_or(Epoch(1), |base| base.epoch.next());
         let earlier: Vec<Result<Option<EpochObject>>> = stream::iter(first.0..newest.header.epoch.0)
             .map(|epoch| {
-                self.patience.retry(Some(self.store.task()), "read epoch", move || {
-                    self.store.read(Epoch(epoch))
-                })
+                self.patience.retry(Some(self.store.task()), "read epoch", move || self.store.read(Epoch(epoch)))
             })
             .buffered(READ_AHEAD)
             .collect()
@@ -152,42 +124,25 @@ impl Taker<'_> {
                 Some(object) => deltas.push(object.delta),
                 None => {
                     let key = self.store.epoch_key(Epoch(epoch));
-                    let error = CorruptBlob {
-                        key,
-                        cause: "it is not there".to_owned(),
-                    }
-                    .into();
+                    let error = CorruptBlob { key, cause: "it is not there".to_owned() }.into();
                     return self.unless_moved_on(newest, error).await.map(|()| None);
                 }
             }
         }
         deltas.push(newest.delta.clone());
         // A takeover's epoch changes no state, an epoch with its own base needs no delta.
-        let deltas: Vec<&[u8]> = deltas
-            .iter()
-            .map(AsRef::as_ref)
-            .filter(|delta| !delta.is_empty())
-            .collect();
+        let deltas: Vec<&[u8]> = deltas.iter().map(AsRef::as_ref).filter(|delta| !delta.is_empty()).collect();
         Ok(Some(Task::restore(config, base.as_deref(), &deltas)?))
     }
 
     async fn read_base(&self, base: &BaseRef) -> Result<Bytes> {
-        self.patience
-            .retry(Some(self.store.task()), "read base", || self.store.read_base(base))
-            .await
+        self.patience.retry(Some(self.store.task()), "read base", || self.store.read_base(base)).await
     }
 
     /// A missing blob is damage only while its epoch is still the newest.
     async fn unless_moved_on(&self, newest: &EpochObject, error: Error) -> Result<()> {
-        let now = self
-            .patience
-            .retry(Some(self.store.task()), "find newest epoch", || self.store.newest())
-            .await?;
-        if now == Some(newest.header.epoch) {
-            Err(error)
-        } else {
-            Ok(())
-        }
+        let now = self.patience.retry(Some(self.store.task()), "find newest epoch", || self.store.newest()).await?;
+        if now == Some(newest.header.epoch) { Err(error) } else { Ok(()) }
     }
 
     fn first(&self, wanted: Wanted, generation: Generation, incarnation: &Incarnation) -> EpochObject {
@@ -210,11 +165,7 @@ impl Taker<'_> {
             claims: vec![Epoch(1)],
             conservation: Default::default(),
         };
-        EpochObject {
-            header,
-            delta: Bytes::new(),
-            outbox: Outbox::default(),
-        }
+        EpochObject { header, delta: Bytes::new(), outbox: Outbox::default() }
     }
 
     /// The state as it was, the effects that may still be owed, a higher generation.
@@ -224,22 +175,12 @@ impl Taker<'_> {
         claims.push(epoch);
         let surplus = claims.len().saturating_sub(crate::epoch::CLAIMS_KEPT);
         claims.drain(..surplus);
-        let header = EpochHeader {
-            generation,
-            epoch,
-            writer: self.nonce(),
-            claims,
-            ..newest.header.clone()
-        };
+        let header = EpochHeader { generation, epoch, writer: self.nonce(), claims, ..newest.header.clone() };
         let outbox = match outbox {
             Marked::Undelivered => newest.outbox.clone(),
             Marked::Delivered => Outbox::default(),
         };
-        EpochObject {
-            header,
-            delta: Bytes::new(),
-            outbox,
-        }
+        EpochObject { header, delta: Bytes::new(), outbox }
     }
 
     fn nonce(&self) -> WriterNonce {
@@ -255,10 +196,7 @@ impl Taker<'_> {
             Err(error) => return Err(error),
         }
         let task = Some(self.store.task());
-        let newest = self
-            .patience
-            .retry(task, "find newest epoch", || self.store.newest())
-            .await?;
+        let newest = self.patience.retry(task, "find newest epoch", || self.store.newest()).await?;
         Ok(newest == Some(claim.header.epoch))
     }
 
@@ -281,11 +219,7 @@ impl Taker<'_> {
             generation = claim.header.generation.0,
             epoch = claim.header.epoch.0,
             outbox = state,
-            serving = if windows == Windows::Stand {
-                "stands"
-            } else {
-                "lost data: redelivering open windows"
-            },
+            serving = if windows == Windows::Stand { "stands" } else { "lost data: redelivering open windows" },
             "task recovered"
         );
     }
@@ -296,9 +230,7 @@ pub(crate) async fn publish(patience: &Patience, store: &EpochStore, object: &Ep
     let (task, epoch) = (Some(store.task()), object.header.epoch);
     let bytes = object.encode();
     loop {
-        let outcome = patience
-            .retry(task, "publish epoch", || store.put_if_absent(epoch, bytes.clone()))
-            .await?;
+        let outcome = patience.retry(task, "publish epoch", || store.put_if_absent(epoch, bytes.clone())).await?;
         if outcome == PutOutcome::Created {
             return Ok(());
         }
@@ -307,11 +239,7 @@ pub(crate) async fn publish(patience: &Patience, store: &EpochStore, object: &Ep
             PublishDecision::AlreadyOurs => return Ok(()),
             PublishDecision::Retry => {}
             PublishDecision::Fenced { by } => {
-                return Err(Error::Fenced {
-                    task: store.task(),
-                    generation: object.header.generation,
-                    by,
-                });
+                return Err(Error::Fenced { task: store.task(), generation: object.header.generation, by });
             }
         }
     }

@@ -19,10 +19,10 @@ use crate::control::{Control, inputs_of};
 use crate::delivery::{Courier, Delivered};
 use crate::epoch::{Epoch, EpochHeader, EpochObject, EpochStore, Outbox, Positions, by_name};
 use crate::error::{Error, Result};
+use crate::idle::Idleness;
 use crate::meters::Meters;
 use crate::options::{JobsOptions, ms};
 use crate::recovery::Windows;
-use crate::idle::Idleness;
 use crate::skew::{Reading, held_back};
 use crate::status::{StatusBoard, TaskStatus};
 use crate::takeover::{TakenOver, Taker, publish};
@@ -66,12 +66,7 @@ async fn own_task(context: TaskContext, task: u32, stop: &CancellationToken) -> 
         meters: context.meters.clone(),
     };
     let store = EpochStore::new(context.ports.blobs.clone(), task);
-    let taker = Taker {
-        ports: &context.ports,
-        patience: &patience,
-        store: &store,
-        options: &context.options,
-    };
+    let taker = Taker { ports: &context.ports, patience: &patience, store: &store, options: &context.options };
     let taken = tokio::select! {
         biased;
         () = stop.cancelled() => return Ok(None),
@@ -120,24 +115,14 @@ struct Pending {
 
 impl Pending {
     fn since(since_ms: i64) -> Pending {
-        Pending {
-            since_ms,
-            records: 0,
-            bytes: 0,
-            asked: false,
-        }
+        Pending { since_ms, records: 0, bytes: 0, asked: false }
     }
 }
 
 impl Owned {
     fn new(mut context: TaskContext, patience: Patience, store: EpochStore, taken: TakenOver) -> Owned {
         context.control.mark_changed(); // what was seen before counts too
-        let TakenOver {
-            task,
-            claim,
-            incarnation,
-            windows,
-        } = taken;
+        let TakenOver { task, claim, incarnation, windows } = taken;
         let now = context.ports.clock.now_ms();
         let epoch = claim.header.epoch;
         let mut owned = Owned {
@@ -158,11 +143,7 @@ impl Owned {
             incarnation,
         };
         #[cfg(feature = "mutants")]
-        if owned
-            .context
-            .options
-            .mutated(crate::options::Mutation::PositionsForgotten)
-        {
+        if owned.context.options.mutated(crate::options::Mutation::PositionsForgotten) {
             owned.positions = Positions::default();
         }
         owned.task.set_idle(Default::default()); // what the owner before saw
@@ -190,11 +171,7 @@ impl Owned {
             }
             let resting = self.topic_to_rest();
             if resting != self.resting {
-                tracing::debug!(
-                    task = self.header.task,
-                    ?resting,
-                    "waiting for the topic that is behind"
-                );
+                tracing::debug!(task = self.header.task, ?resting, "waiting for the topic that is behind");
                 self.resting = resting;
                 source = None;
             }
@@ -233,23 +210,15 @@ impl Owned {
         let source = match source {
             Some(source) => source,
             None => {
-                let inputs: Vec<usize> = (0..Topic::INPUTS.len())
-                    .filter(|input| self.resting != Some(Topic::INPUTS[*input]))
-                    .collect();
+                let inputs: Vec<usize> =
+                    (0..Topic::INPUTS.len()).filter(|input| self.resting != Some(Topic::INPUTS[*input])).collect();
                 let from = inputs_of(self.header.task).zip(self.positions.0).enumerate();
-                let from = from
-                    .filter(|(input, _)| inputs.contains(input))
-                    .map(|(_, from)| from)
-                    .collect();
+                let from = from.filter(|(input, _)| inputs.contains(input)).map(|(_, from)| from).collect();
                 let reader = self.context.ports.log.reader(from).await?;
                 source.insert(Source { reader, inputs })
             }
         };
-        let wait = if self.settled() {
-            options.poll_wait
-        } else {
-            options.poll_wait.min(self.until_due())
-        };
+        let wait = if self.settled() { options.poll_wait } else { options.poll_wait.min(self.until_due()) };
         Ok(source.reader.poll(batch, options.poll_records, wait).await?)
     }
 
@@ -270,15 +239,9 @@ impl Owned {
         let control = self.context.control.borrow();
         let ends = control.ends.get(&self.header.task)?;
         let reading = |topic: Topic| {
-            let input = Topic::INPUTS
-                .iter()
-                .position(|found| *found == topic)
-                .unwrap_or_default();
+            let input = Topic::INPUTS.iter().position(|found| *found == topic).unwrap_or_default();
             let unread = ends.0[input].saturating_sub(self.positions.0[input]);
-            Reading {
-                progress: self.task.progress(topic),
-                unread,
-            }
+            Reading { progress: self.task.progress(topic), unread }
         };
         held_back(reading(Topic::Orders), reading(Topic::OrderItems), self.resting)
     }
@@ -305,10 +268,7 @@ impl Owned {
             #[cfg(feature = "mutants")]
             if self.context.options.mutated(crate::options::Mutation::DeduplicationOff) {
                 let value = fetched.value.map(|value| renamed(value, fetched.offset));
-                self.task.apply(RawRecord {
-                    value: value.as_deref(),
-                    ..record
-                });
+                self.task.apply(RawRecord { value: value.as_deref(), ..record });
                 continue;
             }
             self.task.apply(record);
@@ -337,10 +297,7 @@ impl Owned {
 
     fn meet(&mut self, incarnation: Incarnation) {
         if incarnation != self.incarnation {
-            tracing::info!(
-                task = self.header.task,
-                "serving store lost data: redelivering open windows"
-            );
+            tracing::info!(task = self.header.task, "serving store lost data: redelivering open windows");
             self.incarnation = incarnation;
             self.redeliver();
         }
@@ -364,11 +321,7 @@ impl Owned {
 
     fn interval(&self) -> Duration {
         let options = &self.context.options;
-        if self.behind() {
-            options.catch_up_interval
-        } else {
-            options.epoch_interval
-        }
+        if self.behind() { options.catch_up_interval } else { options.epoch_interval }
     }
 
     fn until_due(&self) -> Duration {
@@ -392,28 +345,17 @@ impl Owned {
         let started = self.context.ports.clock.now_ms();
         let object = self.next_epoch().await?;
         #[cfg(feature = "mutants")]
-        if self
-            .context
-            .options
-            .mutated(crate::options::Mutation::DeliverBeforePublish)
-        {
+        if self.context.options.mutated(crate::options::Mutation::DeliverBeforePublish) {
             self.courier().send(self.header.task, &object.outbox).await?;
         }
         self.publish(&object).await?;
         let now = self.context.ports.clock.now_ms();
-        self.context
-            .meters
-            .records(&self.header.conservation, &object.header.conservation);
+        self.context.meters.records(&self.header.conservation, &object.header.conservation);
         self.header = object.header.clone();
         let state_bytes = self.header.base.as_ref().map_or(0, |base| base.bytes) + self.header.deltas_bytes;
         let took_ms = (now - started).max(0);
         let as_of = self.header.as_of.map(|at| at.0);
-        self.context.meters.published(
-            self.header.task,
-            Duration::from_millis(took_ms as u64),
-            state_bytes,
-            as_of,
-        );
+        self.context.meters.published(self.header.task, Duration::from_millis(took_ms as u64), state_bytes, as_of);
         self.context.board.published(&self.header, self.delivered);
         tracing::info!(
             task = self.header.task,
@@ -447,11 +389,7 @@ impl Owned {
 
     async fn next_epoch(&mut self) -> Result<EpochObject> {
         let epoch = self.header.epoch.next();
-        let version = Version {
-            generation: self.header.generation.0,
-            epoch: epoch.0,
-            sequence: 0,
-        };
+        let version = Version { generation: self.header.generation.0, epoch: epoch.0, sequence: 0 };
         let output = self.task.finish_epoch(version);
         let mut header = EpochHeader {
             epoch,
@@ -477,16 +415,10 @@ impl Owned {
             header.deltas_bytes = 0;
             delta = Bytes::new();
             self.deltas = 0;
-            self.garbage = self
-                .patience
-                .retry(Some(header.task), "list garbage", || self.store.garbage(&header))
-                .await?;
+            self.garbage =
+                self.patience.retry(Some(header.task), "list garbage", || self.store.garbage(&header)).await?;
         }
-        Ok(EpochObject {
-            header,
-            delta,
-            outbox: Outbox::from_effects(&output.effects),
-        })
+        Ok(EpochObject { header, delta, outbox: Outbox::from_effects(&output.effects) })
     }
 
     fn courier(&self) -> Courier {
@@ -502,8 +434,7 @@ impl Owned {
     fn start_delivery(&mut self, object: EpochObject) {
         let kept = self.garbage.len().saturating_sub(GARBAGE_PER_EPOCH);
         let garbage = self.garbage.split_off(kept);
-        self.delivery
-            .spawn(self.courier().deliver(object.header, object.outbox, garbage));
+        self.delivery.spawn(self.courier().deliver(object.header, object.outbox, garbage));
     }
 
     async fn finish_delivery(&mut self) -> Result<()> {
@@ -515,10 +446,7 @@ impl Owned {
 
     fn settle(&mut self, delivered: Result<Result<Delivered>, tokio::task::JoinError>) -> Result<()> {
         let task = self.header.task;
-        let delivered = delivered.map_err(|error| Error::Panicked {
-            task,
-            cause: error.to_string(),
-        })??;
+        let delivered = delivered.map_err(|error| Error::Panicked { task, cause: error.to_string() })??;
         self.delivered = delivered.epoch;
         self.context.board.delivered(task, delivered.epoch);
         if let Some(incarnation) = delivered.incarnation {
@@ -532,6 +460,5 @@ impl Owned {
 #[cfg(feature = "mutants")]
 fn renamed(value: &[u8], offset: u64) -> Vec<u8> {
     let text = String::from_utf8_lossy(value);
-    text.replacen("\"event_id\":\"", &format!("\"event_id\":\"{offset}-"), 1)
-        .into_bytes()
+    text.replacen("\"event_id\":\"", &format!("\"event_id\":\"{offset}-"), 1).into_bytes()
 }

@@ -55,11 +55,9 @@ impl Job for Activity {
     }
 
     fn deliver(&mut self, out: &mut Delivery<'_>) {
-        for (metric, windows) in [
-            (Metric::UvMin, &mut self.minutes),
-            (Metric::UvHour, &mut self.hours),
-            (Metric::UvDay, &mut self.days),
-        ] {
+        for (metric, windows) in
+            [(Metric::UvMin, &mut self.minutes), (Metric::UvHour, &mut self.hours), (Metric::UvDay, &mut self.days)]
+        {
             windows.each_dirty(|start, window| {
                 let rows = window.rows().into_iter().map(|(community, uv)| [community, i64::from(uv)]);
                 out.metric((metric, start, 0), window.end, columns(rows));

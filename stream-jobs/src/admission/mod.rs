@@ -74,8 +74,7 @@ fn unusable(config: &TaskConfig, topic: Topic, record: &Record) -> Option<Reject
     }
     let at = record.event_time?;
     let cause = "the event time lies outside the years 1970 to 9999".to_owned();
-    (minute_of(at.0).is_none() || at.0 > 253_402_300_799_999)
-        .then(|| Reject::Malformed { topic: topic.name(), cause })
+    (minute_of(at.0).is_none() || at.0 > 253_402_300_799_999).then(|| Reject::Malformed { topic: topic.name(), cause })
 }
 
 /// Rows since the local midnight at or before (snapshot - lateness) make their day whole; windows of older days are

@@ -6,8 +6,8 @@ use linli_schemas::Topic;
 use linli_schemas::metric::Metric;
 use linli_schemas::zone::MINUTE_MS;
 
-use super::list::first_of;
 use super::LISTS_A_TURN;
+use super::list::first_of;
 use super::waiting::Waiting;
 use crate::codec::{Damaged, Reader, Writer};
 use crate::hashing::IdMap;

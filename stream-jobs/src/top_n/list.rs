@@ -108,7 +108,13 @@ impl CommunityDay {
     }
 
     fn compute(&self, names: &Names) -> Vec<Ranked> {
-        first_of(self.quantities.iter().filter(|cell| cell.lines > 0).map(|cell| (cell.get(), names.skus.id(cell.sku))).collect())
+        first_of(
+            self.quantities
+                .iter()
+                .filter(|cell| cell.lines > 0)
+                .map(|cell| (cell.get(), names.skus.id(cell.sku)))
+                .collect(),
+        )
     }
 
     pub(super) fn save(&self, out: &mut Writer) {

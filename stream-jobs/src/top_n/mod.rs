@@ -192,7 +192,8 @@ impl Day {
             return;
         }
         // Whichever epoch it is, turns go round: the next one begins where the last one ended.
-        let first = waiting.partition_point(|bucket| u64::from(*bucket) < out.version.epoch * BUCKETS_A_TURN as u64 % 64);
+        let first =
+            waiting.partition_point(|bucket| u64::from(*bucket) < out.version.epoch * BUCKETS_A_TURN as u64 % 64);
         let names = out.names;
         let mut rows: Vec<Vec<(u32, i64)>> = vec![Vec::new(); TOP_DAY_BUCKETS as usize];
         let chosen = (0..count).map(|i| waiting[(first + i) % waiting.len()]).fold(0u64, |mask, b| mask | 1 << b);

@@ -68,7 +68,9 @@ impl Event {
             ),
             What::Line { order, line, sku, quantity } => (
                 format!("i{order}-{line}"),
-                format!(r#""item_id":{line},"order_id":{order},"community_id":{community},"sku_id":{sku},"qty":{quantity}"#),
+                format!(
+                    r#""item_id":{line},"order_id":{order},"community_id":{community},"sku_id":{sku},"qty":{quantity}"#
+                ),
             ),
             What::Refund { id, fen: amount } => (
                 format!("r{id}"),

@@ -80,7 +80,9 @@ fn envelope(words: &Words<'_>, line: usize, op: &str, rows: (String, String), ta
     let moved = if words.has("moved") { r#""moved":true,"# } else { "" };
     format!(
         r#"{{"before":{},"after":{},"op":"{op}",{moved}"ts_ms":{RECEIVED_AT},"source":{{"server":"shop-1","table":"{table}",{},"ts_ms":{at}}}}}"#,
-        rows.0, rows.1, place(words.text, line)
+        rows.0,
+        rows.1,
+        place(words.text, line)
     )
 }
 
@@ -100,7 +102,10 @@ fn record(words: &Words<'_>, line: usize) -> Option<Made> {
             let row = |paid: &str| {
                 format!(
                     r#"{{"order_id":{},"user_id":{},"community_id":{},"status":1,"pay_amount":"{}","paid_at":{paid}}}"#,
-                    words.words[1], words.id('u'), words.id('c'), words.decimal()
+                    words.words[1],
+                    words.id('u'),
+                    words.id('c'),
+                    words.decimal()
                 )
             };
             let paid = row(&utc(words.at()));
@@ -116,7 +121,12 @@ fn record(words: &Words<'_>, line: usize) -> Option<Made> {
         "item" => {
             let row = format!(
                 r#"{{"item_id":{},"order_id":{},"community_id":{},"sku_id":{},"category_id":{},"qty":{}}}"#,
-                words.words[2], words.words[1], words.id('c'), words.id('s'), words.id('k'), words.id('x')
+                words.words[2],
+                words.words[1],
+                words.id('c'),
+                words.id('s'),
+                words.id('k'),
+                words.id('x')
             );
             let rows = match op {
                 "d" => (row, none()),
@@ -127,7 +137,10 @@ fn record(words: &Words<'_>, line: usize) -> Option<Made> {
         "refund" => {
             let row = format!(
                 r#"{{"refund_id":{},"order_id":1,"community_id":{},"amount":"{}","refunded_at":{}}}"#,
-                words.words[1], words.id('c'), words.decimal(), utc(words.at())
+                words.words[1],
+                words.id('c'),
+                words.decimal(),
+                utc(words.at())
             );
             (Topic::Refunds, words.id('c'), (none(), row), "refunds")
         }
@@ -148,7 +161,10 @@ fn click(words: &Words<'_>) -> Made {
         key: actor.0,
         value: format!(
             r#"{{"event_id":"{}","type":"view",{},"session_id":"s","community_id":{},"ts":{},"received_at":{RECEIVED_AT},"platform":"web"}}"#,
-            words.words[1], actor.1, words.id('c'), words.at()
+            words.words[1],
+            actor.1,
+            words.id('c'),
+            words.at()
         ),
     }
 }
@@ -201,8 +217,7 @@ pub fn run(script: &str, zone: Zone, plan: Plan) -> (Shop, String) {
             ("history", counts.history),
             ("dead_lettered", counts.dead_lettered),
         ];
-        let parts: Vec<String> =
-            fields.iter().filter(|(_, n)| *n > 0).map(|(name, n)| format!("{name} {n}")).collect();
+        let parts: Vec<String> = fields.iter().filter(|(_, n)| *n > 0).map(|(name, n)| format!("{name} {n}")).collect();
         writeln!(text, "= {job} {topic}: received {} = {}", counts.received, parts.join(" + ")).expect("memory");
     }
     (shop, text)

@@ -139,8 +139,7 @@ impl Shop {
                 }
                 Effect::Forward { topic, partition, key, value } => {
                     let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).expect("text");
-                    let record =
-                        Published { topic: *topic, key: text(key), value: Some(text(value)) };
+                    let record = Published { topic: *topic, key: text(key), value: Some(text(value)) };
                     self.shards[*partition as usize].receive(record);
                 }
                 Effect::DeadLetter { letter, .. } => {

@@ -15,17 +15,7 @@ async fn main() -> ExitCode {
     };
     let shutdown = CancellationToken::new();
     let served = match cancel_when_stdin_ends(shutdown.clone()) {
-        Ok(()) => {
-            serve(
-                EngineOptions {
-                    directory,
-                    library: None,
-                },
-                |address| eprintln!("{address}"),
-                shutdown,
-            )
-            .await
-        }
+        Ok(()) => serve(EngineOptions { directory, library: None }, |address| eprintln!("{address}"), shutdown).await,
         Err(error) => Err(error),
     };
     match served {

@@ -33,22 +33,12 @@ impl Kafka {
         let jars = fetch("kafka")?.join("jars");
         let dir = tempfile::tempdir().map_err(io("make a folder for Kafka"))?;
         let (port, controller) = (free_port()?, free_port()?);
-        fs::write(
-            dir.path().join("server.properties"),
-            properties(port, controller, dir.path()),
-        )
-        .and_then(|()| fs::write(dir.path().join("log4j2.properties"), LOGGING))
-        .map_err(io("configure Kafka"))?;
-        let mut kafka = Kafka {
-            server: None,
-            port,
-            jars,
-            dir,
-        };
+        fs::write(dir.path().join("server.properties"), properties(port, controller, dir.path()))
+            .and_then(|()| fs::write(dir.path().join("log4j2.properties"), LOGGING))
+            .map_err(io("configure Kafka"))?;
+        let mut kafka = Kafka { server: None, port, jars, dir };
         let mut format = kafka.java("kafka.tools.StorageTool");
-        format
-            .args(["format", "--cluster-id", CLUSTER_ID, "--config"])
-            .arg(kafka.dir.path().join("server.properties"));
+        format.args(["format", "--cluster-id", CLUSTER_ID, "--config"]).arg(kafka.dir.path().join("server.properties"));
         prepare("kafka", &mut format)?;
         kafka.run()?;
         Ok(kafka)
@@ -94,10 +84,7 @@ impl Kafka {
         command
             .args(["-Xms128m", "-Xmx512m", "-XX:+UseSerialGC", "-cp"])
             .arg(self.jars.join("*"))
-            .arg(format!(
-                "-Dlog4j2.configurationFile={}",
-                self.dir.path().join("log4j2.properties").display()
-            ))
+            .arg(format!("-Dlog4j2.configurationFile={}", self.dir.path().join("log4j2.properties").display()))
             .arg(class);
         command
     }

@@ -30,10 +30,7 @@ impl MariaDb {
     /// As [`MariaDb::start`], with further arguments.
     pub fn try_start(arguments: &[&str]) -> Result<MariaDb> {
         let program = fetch("mariadb")?;
-        let usr = program
-            .ancestors()
-            .find(|folder| folder.ends_with("usr"))
-            .unwrap_or(Path::new("/usr"));
+        let usr = program.ancestors().find(|folder| folder.ends_with("usr")).unwrap_or(Path::new("/usr"));
         let dir = tempfile::tempdir().map_err(io("make a folder for MariaDB"))?;
         let mut server = MariaDb {
             server: None,
@@ -44,12 +41,7 @@ impl MariaDb {
         };
         let mut install = debian(&server.usr.join("bin/mariadb-install-db"));
         install
-            .args([
-                "--no-defaults",
-                "--user=root",
-                "--auth-root-authentication-method=normal",
-                "--skip-test-db",
-            ])
+            .args(["--no-defaults", "--user=root", "--auth-root-authentication-method=normal", "--skip-test-db"])
             .arg(format!("--basedir={}", server.usr.display()))
             .arg(format!("--datadir={}", server.dir.path().join("data").display()));
         prepare("mariadb", &mut install)?;
@@ -73,17 +65,8 @@ impl MariaDb {
             .arg(format!("--port={}", self.port))
             .arg(format!("--socket={}", self.dir.path().join("mariadb.sock").display()))
             .arg(format!("--pid-file={}", self.dir.path().join("mariadb.pid").display()))
-            .args([
-                "--bind-address=127.0.0.1",
-                "--server-id=1",
-                "--log-bin=binlog",
-                "--binlog-format=ROW",
-            ])
-            .args([
-                "--binlog-row-image=FULL",
-                "--binlog-row-metadata=FULL",
-                "--binlog-annotate-row-events=ON",
-            ])
+            .args(["--bind-address=127.0.0.1", "--server-id=1", "--log-bin=binlog", "--binlog-format=ROW"])
+            .args(["--binlog-row-image=FULL", "--binlog-row-metadata=FULL", "--binlog-annotate-row-events=ON"])
             .args(["--gtid-strict-mode=ON", "--max-allowed-packet=256M"])
             .args(&self.arguments);
         let port = self.port;

@@ -30,11 +30,7 @@ pub enum StackError {
     #[error("{server} did not start\n{log}")]
     Start { server: &'static str, log: String },
     #[error("{server} was not ready within {within:?}\n{log}")]
-    NotReady {
-        server: &'static str,
-        within: Duration,
-        log: String,
-    },
+    NotReady { server: &'static str, within: Duration, log: String },
     #[error("{doing}: {source}")]
     Io { doing: String, source: std::io::Error },
 }
@@ -54,26 +50,17 @@ fn fetch(server: &'static str) -> Result<PathBuf> {
         .stdin(Stdio::null())
         .output()
         .map_err(io(format!("run {}", script.display())))?;
-    let path = String::from_utf8_lossy(&output.stdout)
-        .lines()
-        .last()
-        .map(PathBuf::from);
+    let path = String::from_utf8_lossy(&output.stdout).lines().last().map(PathBuf::from);
     match path {
         Some(path) if output.status.success() && path.exists() => Ok(path),
-        _ => Err(StackError::Fetch {
-            server,
-            output: String::from_utf8_lossy(&output.stderr).into_owned(),
-        }),
+        _ => Err(StackError::Fetch { server, output: String::from_utf8_lossy(&output.stderr).into_owned() }),
     }
 }
 
 /// Runs a Debian program; where its package had to be unpacked into the cache, with the libraries beside it.
 fn debian(program: &Path) -> Command {
     let mut command = Command::new(program);
-    let root = program
-        .ancestors()
-        .find(|ancestor| ancestor.ends_with("usr"))
-        .and_then(Path::parent);
+    let root = program.ancestors().find(|ancestor| ancestor.ends_with("usr")).and_then(Path::parent);
     if let Some(root) = root.filter(|root| *root != Path::new("/")) {
         let platform = format!("{}-linux-gnu", std::env::consts::ARCH);
         let libraries = ["usr/lib", "lib"].map(|folder| root.join(folder).join(&platform).display().to_string());

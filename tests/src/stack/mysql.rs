@@ -28,12 +28,7 @@ impl Mysql {
     pub fn try_start() -> Result<Mysql> {
         let home = fetch("mysql")?;
         let dir = tempfile::tempdir().map_err(io("make a folder for MySQL"))?;
-        let mut mysql = Mysql {
-            server: None,
-            port: free_port()?,
-            home,
-            dir,
-        };
+        let mut mysql = Mysql { server: None, port: free_port()?, home, dir };
         prepare("mysql", mysql.mysqld().arg("--initialize-insecure"))?;
         mysql.run()?;
         Ok(mysql)
@@ -52,12 +47,7 @@ impl Mysql {
             .arg(format!("--port={}", self.port))
             .arg(format!("--socket={}", self.dir.path().join("mysql.sock").display()))
             .arg(format!("--pid-file={}", self.dir.path().join("mysql.pid").display()))
-            .args([
-                "--bind-address=127.0.0.1",
-                "--server-id=1",
-                "--log-bin=binlog",
-                "--binlog-format=ROW",
-            ])
+            .args(["--bind-address=127.0.0.1", "--server-id=1", "--log-bin=binlog", "--binlog-format=ROW"])
             .args(["--binlog-row-image=FULL", "--binlog-row-metadata=FULL"])
             .args(["--gtid-mode=ON", "--enforce-gtid-consistency=ON", "--mysqlx=OFF"])
             .args(["--performance-schema=OFF", "--max-allowed-packet=256M"]);
@@ -88,10 +78,7 @@ impl Mysql {
             .args(["--no-defaults", "--user=root"])
             .arg(format!("--basedir={}", self.home.display()))
             .arg(format!("--lc-messages-dir={}", self.home.join("share").display()))
-            .arg(format!(
-                "--character-sets-dir={}",
-                self.home.join("share/charsets").display()
-            ))
+            .arg(format!("--character-sets-dir={}", self.home.join("share/charsets").display()))
             .arg(format!("--datadir={}", self.dir.path().join("data").display()));
         command
     }

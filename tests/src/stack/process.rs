@@ -35,10 +35,7 @@ impl Server {
         let output = File::create(log).map_err(io(format!("create {}", log.display())))?;
         let errors = output.try_clone().map_err(io(format!("open {}", log.display())))?;
         let mut leashed = Command::new("/bin/sh");
-        leashed
-            .args(["-c", LEASH, name])
-            .arg(command.get_program())
-            .args(command.get_args());
+        leashed.args(["-c", LEASH, name]).arg(command.get_program()).args(command.get_args());
         for (key, value) in command.get_envs() {
             match value {
                 Some(value) => leashed.env(key, value),
@@ -48,17 +45,9 @@ impl Server {
         if let Some(dir) = command.get_current_dir() {
             leashed.current_dir(dir);
         }
-        let leash = leashed
-            .stdin(Stdio::piped())
-            .stdout(output)
-            .stderr(errors)
-            .spawn()
-            .map_err(io(format!("start {name}")))?;
-        let mut server = Server {
-            name,
-            log: log.to_path_buf(),
-            leash,
-        };
+        let leash =
+            leashed.stdin(Stdio::piped()).stdout(output).stderr(errors).spawn().map_err(io(format!("start {name}")))?;
+        let mut server = Server { name, log: log.to_path_buf(), leash };
         let deadline = now() + READY_WITHIN;
         loop {
             if ready(&server.log_text()) {
@@ -66,35 +55,23 @@ impl Server {
             }
             let ended = server.leash.try_wait().map_err(io(format!("watch {name}")))?;
             if ended.is_some() {
-                return Err(StackError::Start {
-                    server: name,
-                    log: server.log_tail(),
-                });
+                return Err(StackError::Start { server: name, log: server.log_tail() });
             }
             if now() > deadline {
-                return Err(StackError::NotReady {
-                    server: name,
-                    within: READY_WITHIN,
-                    log: server.log_tail(),
-                });
+                return Err(StackError::NotReady { server: name, within: READY_WITHIN, log: server.log_tail() });
             }
             pause();
         }
     }
 
     pub(super) fn log_text(&self) -> String {
-        std::fs::read(&self.log)
-            .map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
-            .unwrap_or_default()
+        std::fs::read(&self.log).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default()
     }
 
     fn log_tail(&self) -> String {
         let text = self.log_text();
         let lines: Vec<&str> = text.lines().collect();
-        format!(
-            "the end of its log:\n{}",
-            lines[lines.len().saturating_sub(30)..].join("\n")
-        )
+        format!("the end of its log:\n{}", lines[lines.len().saturating_sub(30)..].join("\n"))
     }
 }
 
@@ -109,18 +86,12 @@ impl Drop for Server {
 
 /// Runs a program that prepares a server, to its end.
 pub(super) fn prepare(name: &'static str, command: &mut Command) -> Result<()> {
-    let output = command
-        .stdin(Stdio::null())
-        .output()
-        .map_err(io(format!("prepare {name}")))?;
+    let output = command.stdin(Stdio::null()).output().map_err(io(format!("prepare {name}")))?;
     if output.status.success() {
         return Ok(());
     }
     let log = [output.stdout, output.stderr].concat();
-    Err(StackError::Start {
-        server: name,
-        log: String::from_utf8_lossy(&log).into_owned(),
-    })
+    Err(StackError::Start { server: name, log: String::from_utf8_lossy(&log).into_owned() })
 }
 
 #[allow(clippy::disallowed_methods)] // waits for a process of the operating system

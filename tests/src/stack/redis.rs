@@ -29,12 +29,7 @@ impl Redis {
     pub fn try_start() -> Result<Redis> {
         let program = fetch("redis")?;
         let dir = tempfile::tempdir().map_err(io("make a folder for Redis"))?;
-        let mut redis = Redis {
-            server: None,
-            port: free_port()?,
-            program,
-            dir,
-        };
+        let mut redis = Redis { server: None, port: free_port()?, program, dir };
         redis.run()?;
         Ok(redis)
     }
@@ -48,16 +43,7 @@ impl Redis {
     pub fn run(&mut self) -> Result<()> {
         self.kill();
         let mut command = debian(&self.program);
-        command.args([
-            "--bind",
-            "127.0.0.1",
-            "--port",
-            &self.port.to_string(),
-            "--save",
-            "",
-            "--appendonly",
-            "no",
-        ]);
+        command.args(["--bind", "127.0.0.1", "--port", &self.port.to_string(), "--save", "", "--appendonly", "no"]);
         command.arg("--dir").arg(self.dir.path());
         let port = self.port;
         let log = self.dir.path().join("redis.log");

@@ -78,11 +78,7 @@ fn crates_import_only_what_the_table_allows() {
         for table in ["dependencies", "dev-dependencies", "build-dependencies"] {
             assert!(!ours(&manifest, table).contains("linli"), "{folder} must not import the command line");
         }
-        assert_eq!(
-            manifest["lints"]["workspace"].as_bool(),
-            Some(true),
-            "{folder} takes the workspace's lints"
-        );
+        assert_eq!(manifest["lints"]["workspace"].as_bool(), Some(true), "{folder} takes the workspace's lints");
     }
 }
 

@@ -38,29 +38,20 @@ pub async fn fold(
     let log = open(&url, OpenOptions::default()).await.expect("the log opens");
     let (mut seen, mut orders) = (BTreeMap::new(), BTreeMap::<String, BTreeSet<u64>>::new());
     for topic in topics {
-        let places: Vec<TopicPartition> = (0..partitions)
-            .map(|partition| TopicPartition {
-                topic: (*topic).into(),
-                partition,
-            })
-            .collect();
+        let places: Vec<TopicPartition> =
+            (0..partitions).map(|partition| TopicPartition { topic: (*topic).into(), partition }).collect();
         let ends = log.ends(&places).await.expect("ends");
         let mut left: u64 = ends.iter().sum();
         let from = places.into_iter().map(|place| (place, 0)).collect();
         let mut reader = log.reader(from).await.expect("a reader");
         let mut batch = Batch::default();
         while left > 0 {
-            reader
-                .poll(&mut batch, 10_000, Duration::from_secs(5))
-                .await
-                .expect("records");
+            reader.poll(&mut batch, 10_000, Duration::from_secs(5)).await.expect("records");
             assert!(!batch.is_empty(), "{left} records of {topic} do not come");
             left -= batch.len() as u64;
             for record in batch.iter() {
                 if partition_of(record.key, partitions) != record.source as u32 {
-                    folded
-                        .problems
-                        .push(format!("{topic}: a record lies in another partition than its key"));
+                    folded.problems.push(format!("{topic}: a record lies in another partition than its key"));
                 }
                 let Some(value) = record.value else { continue };
                 let value: Value = serde_json::from_slice(value).expect("JSON");
@@ -74,10 +65,7 @@ pub async fn fold(
         }
     }
     let last = std::mem::take(&mut folded.last);
-    folded.rows = last
-        .into_iter()
-        .filter_map(|(key, (_, _, row))| Some((key, row?)))
-        .collect();
+    folded.rows = last.into_iter().filter_map(|(key, (_, _, row))| Some((key, row?))).collect();
     folded.changes = seen.keys().map(|(identity, _)| identity).collect::<BTreeSet<_>>().len();
     folded
 }
@@ -93,35 +81,17 @@ impl Folded {
         orders: &mut BTreeMap<String, BTreeSet<u64>>,
     ) {
         let (source, op) = (&value["source"], value["op"].as_str().expect("op").to_owned());
-        let table = format!(
-            "{}.{}",
-            source["db"].as_str().expect("db"),
-            source["table"].as_str().expect("table")
-        );
+        let table = format!("{}.{}", source["db"].as_str().expect("db"), source["table"].as_str().expect("table"));
         let row_key = |row: &Value| {
             let columns = key(topic);
-            (
-                table.clone(),
-                columns
-                    .iter()
-                    .map(|column| row[*column].to_string())
-                    .collect::<Vec<_>>()
-                    .join("/"),
-            )
+            (table.clone(), columns.iter().map(|column| row[*column].to_string()).collect::<Vec<_>>().join("/"))
         };
-        let file = source["file"]
-            .as_str()
-            .and_then(|file| file.rsplit('.').next())
-            .and_then(|number| number.parse().ok());
+        let file =
+            source["file"].as_str().and_then(|file| file.rsplit('.').next()).and_then(|number| number.parse().ok());
         let (file, pos) = (file.expect("a file"), source["pos"].as_u64().expect("a byte"));
         if op == "r" {
             self.snapshot_rows += 1;
-            self.say(
-                row_key(&value["after"]),
-                partition,
-                (file, pos, -1, false),
-                Some(value["after"].clone()),
-            );
+            self.say(row_key(&value["after"]), partition, (file, pos, -1, false), Some(value["after"].clone()));
             return;
         }
         let transaction = value["transaction"]["id"].as_str().expect("a transaction").to_owned();
@@ -130,8 +100,7 @@ impl Folded {
         if let Some(first) = seen.get(&(identity.clone(), op.clone())) {
             self.repeats += 1;
             if *first != images {
-                self.problems
-                    .push(format!("{identity} {op} was repeated with other content"));
+                self.problems.push(format!("{identity} {op} was repeated with other content"));
             }
             return;
         }
@@ -145,21 +114,13 @@ impl Folded {
             self.say(row_key(&value["before"]), partition, (file, pos, row, false), None);
         }
         if op != "d" {
-            self.say(
-                row_key(&value["after"]),
-                partition,
-                (file, pos, row, true),
-                Some(value["after"].clone()),
-            );
+            self.say(row_key(&value["after"]), partition, (file, pos, row, true), Some(value["after"].clone()));
         }
     }
 
     /// Within a partition the later record holds; between partitions the one of the later place.
     fn say(&mut self, key: Key, partition: usize, place: Place, row: Option<Value>) {
-        let holds = self
-            .last
-            .get(&key)
-            .is_none_or(|(there, old, _)| *there == partition || *old < place);
+        let holds = self.last.get(&key).is_none_or(|(there, old, _)| *there == partition || *old < place);
         if holds {
             self.last.insert(key, (partition, place, row));
         }

@@ -12,9 +12,5 @@ use std::time::Duration;
 const DEADLINE: Duration = Duration::from_secs(180);
 
 fn wait<F: Future>(future: F) -> F::Output {
-    tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .expect("threads can be started")
-        .block_on(future)
+    tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("threads can be started").block_on(future)
 }

@@ -13,11 +13,7 @@ fn refused(url: &str, dir: &std::path::Path, exit: i32, words: &[&str]) {
     for word in words {
         assert!(finished.stderr.contains(word), "{word:?} in {}", finished.stderr);
     }
-    assert!(
-        !finished.stderr.contains("s3cret"),
-        "no password is shown: {}",
-        finished.stderr
-    );
+    assert!(!finished.stderr.contains("s3cret"), "no password is shown: {}", finished.stderr);
 }
 
 #[test]
@@ -28,26 +24,14 @@ fn a_server_that_cannot_be_followed_is_refused_with_the_remedy() {
     wait(async {
         let mut shop = Shop::connect(&url).await;
         shop.create().await;
-        shop.sql("CREATE USER poor IDENTIFIED WITH mysql_native_password BY 's3cret'")
-            .await;
-        shop.sql("CREATE USER rich IDENTIFIED WITH caching_sha2_password BY 's3cret'")
-            .await;
+        shop.sql("CREATE USER poor IDENTIFIED WITH mysql_native_password BY 's3cret'").await;
+        shop.sql("CREATE USER rich IDENTIFIED WITH caching_sha2_password BY 's3cret'").await;
         shop.sql("GRANT ALL ON *.* TO rich").await;
-        refused(
-            &format!("mysql://poor:wrong-s3cret@{address}"),
-            dir.path(),
-            2,
-            &["1045", "password"],
-        );
+        refused(&format!("mysql://poor:wrong-s3cret@{address}"), dir.path(), 2, &["1045", "password"]);
         let lacks = ["lacks REPLICATION SLAVE", "lacks REPLICATION CLIENT", "lacks SELECT"];
         refused(&format!("mysql://poor:s3cret@{address}"), dir.path(), 2, &lacks);
         shop.sql("SET GLOBAL binlog_format = 'STATEMENT'").await;
-        refused(
-            &url,
-            dir.path(),
-            2,
-            &["binlog_format is STATEMENT", "set global binlog_format"],
-        );
+        refused(&url, dir.path(), 2, &["binlog_format is STATEMENT", "set global binlog_format"]);
         shop.sql("SET GLOBAL binlog_format = 'ROW'").await;
 
         // With a right password of the newer kind: by the server's key, and then from its cache.
@@ -60,12 +44,7 @@ fn a_server_that_cannot_be_followed_is_refused_with_the_remedy() {
         // The log it stopped at is gone: it says so and does not go on behind the gap.
         shop.work(3).await;
         shop.sql("RESET MASTER").await;
-        refused(
-            &format!("mysql://rich:s3cret@{address}"),
-            dir.path(),
-            6,
-            &["position reset", "lacks transactions"],
-        );
+        refused(&format!("mysql://rich:s3cret@{address}"), dir.path(), 6, &["position reset", "lacks transactions"]);
     });
 }
 
@@ -95,10 +74,7 @@ fn a_connection_is_secured_as_asked() {
         .output()
         .expect("openssl runs");
     assert!(made.status.success(), "{made:?}");
-    let arguments = [
-        format!("--ssl-key={}", key.display()),
-        format!("--ssl-cert={}", certificate.display()),
-    ];
+    let arguments = [format!("--ssl-key={}", key.display()), format!("--ssl-cert={}", certificate.display())];
     let server = MariaDb::try_start(&[&arguments[0], &arguments[1]]).unwrap_or_else(|error| panic!("{error}"));
     let url = server.url().replace("127.0.0.1", "localhost");
     wait(async {
@@ -113,9 +89,7 @@ fn a_connection_is_secured_as_asked() {
     refused(&format!("{safe}?ssl-mode=VERIFY_CA"), dir.path(), 2, &["ssl-ca"]);
     for mode in ["REQUIRED".to_owned(), format!("VERIFY_IDENTITY&ssl-ca={ca}")] {
         let mut command = program::linli(["ingest", "cdc", "--until-caught-up", "--data-dir"]);
-        command
-            .arg(dir.path())
-            .args(["--shop", &format!("{safe}?ssl-mode={mode}")]);
+        command.arg(dir.path()).args(["--shop", &format!("{safe}?ssl-mode={mode}")]);
         program::run(&mut command).succeeded();
     }
 }

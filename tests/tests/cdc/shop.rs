@@ -23,29 +23,17 @@ pub fn table_of(order: u64) -> String {
 
 impl Shop {
     pub async fn connect(url: &str) -> Shop {
-        let conn = Conn::new(Opts::from_url(url).expect("a URL"))
-            .await
-            .expect("the server answers");
-        Shop {
-            conn,
-            changes: 0,
-            next: 1,
-            random: 7,
-        }
+        let conn = Conn::new(Opts::from_url(url).expect("a URL")).await.expect("the server answers");
+        Shop { conn, changes: 0, next: 1, random: 7 }
     }
 
     /// After a restart of the server.
     pub async fn reconnect(&mut self, url: &str) {
-        self.conn = Conn::new(Opts::from_url(url).expect("a URL"))
-            .await
-            .expect("the server answers");
+        self.conn = Conn::new(Opts::from_url(url).expect("a URL")).await.expect("the server answers");
     }
 
     pub async fn sql(&mut self, sql: &str) {
-        self.conn
-            .query_drop(sql)
-            .await
-            .unwrap_or_else(|error| panic!("{sql}: {error}"));
+        self.conn.query_drop(sql).await.unwrap_or_else(|error| panic!("{sql}: {error}"));
     }
 
     async fn change(&mut self, sql: &str) {
@@ -55,8 +43,7 @@ impl Shop {
 
     pub async fn create(&mut self) {
         for db in 0..2 {
-            self.sql(&format!("CREATE DATABASE shop_{db} CHARACTER SET utf8mb4"))
-                .await;
+            self.sql(&format!("CREATE DATABASE shop_{db} CHARACTER SET utf8mb4")).await;
         }
         for table in 0..TABLES {
             self.sql(&format!(
@@ -71,10 +58,7 @@ impl Shop {
     }
 
     fn draw(&mut self, below: u64) -> u64 {
-        self.random = self
-            .random
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963_407);
+        self.random = self.random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (self.random >> 33) % below
     }
 
@@ -91,8 +75,7 @@ impl Shop {
                 order % 1000
             ))
             .await;
-            self.change(&format!("INSERT INTO shop_0.stock VALUES (1, {order}, 5)"))
-                .await;
+            self.change(&format!("INSERT INTO shop_0.stock VALUES (1, {order}, 5)")).await;
             self.change(&format!(
                 "UPDATE shop_0.stock SET on_hand = on_hand + 1 WHERE warehouse_id = 1 AND sku_id > {order} - 3"
             ))
@@ -101,20 +84,14 @@ impl Shop {
             let old = order.saturating_sub(TABLES * 3);
             let table = table_of(old);
             match what {
-                0 => {
-                    self.change(&format!("DELETE FROM {table} WHERE order_id = {old}"))
-                        .await
-                }
+                0 => self.change(&format!("DELETE FROM {table} WHERE order_id = {old}")).await,
                 1 => {
-                    self.change(&format!(
-                        "UPDATE {table} SET community_id = community_id + 1 WHERE order_id = {old}"
-                    ))
-                    .await
+                    self.change(&format!("UPDATE {table} SET community_id = community_id + 1 WHERE order_id = {old}"))
+                        .await
                 }
                 2 => {
                     let new = old + TABLES * 1_000_000;
-                    self.change(&format!("UPDATE {table} SET order_id = {new} WHERE order_id = {old}"))
-                        .await;
+                    self.change(&format!("UPDATE {table} SET order_id = {new} WHERE order_id = {old}")).await;
                 }
                 3 => {
                     self.sql("BEGIN").await;
@@ -135,14 +112,10 @@ impl Shop {
     pub async fn big(&mut self, rows: u64) {
         self.sql("BEGIN").await;
         for from in (0..rows).step_by(1000) {
-            let values: Vec<String> = (from..rows.min(from + 1000))
-                .map(|sku| format!("(9, {sku}, 1)"))
-                .collect();
-            self.change(&format!("INSERT INTO shop_0.stock VALUES {}", values.join(",")))
-                .await;
+            let values: Vec<String> = (from..rows.min(from + 1000)).map(|sku| format!("(9, {sku}, 1)")).collect();
+            self.change(&format!("INSERT INTO shop_0.stock VALUES {}", values.join(","))).await;
         }
-        self.change("UPDATE shop_0.stock SET on_hand = on_hand + 1 WHERE warehouse_id = 9")
-            .await;
+        self.change("UPDATE shop_0.stock SET on_hand = on_hand + 1 WHERE warehouse_id = 9").await;
         self.sql("COMMIT").await;
     }
 
@@ -163,18 +136,10 @@ impl Shop {
                 found.insert((table.clone(), id.to_string()), row);
             }
         }
-        for row in self
-            .conn
-            .query::<(i64, i64, i64), _>("SELECT * FROM shop_0.stock")
-            .await
-            .expect("rows")
-        {
+        for row in self.conn.query::<(i64, i64, i64), _>("SELECT * FROM shop_0.stock").await.expect("rows") {
             let (warehouse, sku, on_hand) = row;
             let key = ("shop_0.stock".to_owned(), format!("{warehouse}/{sku}"));
-            found.insert(
-                key,
-                json!({"warehouse_id": warehouse, "sku_id": sku, "on_hand": on_hand}),
-            );
+            found.insert(key, json!({"warehouse_id": warehouse, "sku_id": sku, "on_hand": on_hand}));
         }
         found
     }

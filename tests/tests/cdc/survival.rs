@@ -38,15 +38,7 @@ impl Server for MariaDb {
 
 fn reader(url: &str, dir: &std::path::Path, more: &[&str]) -> std::process::Command {
     let partitions = PARTITIONS.to_string();
-    let mut command = program::linli([
-        "ingest",
-        "cdc",
-        "--shop",
-        url,
-        "--partitions",
-        &partitions,
-        "--data-dir",
-    ]);
+    let mut command = program::linli(["ingest", "cdc", "--shop", url, "--partitions", &partitions, "--data-dir"]);
     command.arg(dir).args(more);
     command
 }
@@ -69,10 +61,8 @@ async fn survive(server: &mut dyn Server, metadata: &str) {
             2 => shop.sql("FLUSH BINARY LOGS").await,
             4 => {
                 for table in 0..4 {
-                    let sql = format!(
-                        "ALTER TABLE {} ADD COLUMN shown BIGINT DEFAULT 7 AFTER community_id",
-                        table_of(table)
-                    );
+                    let sql =
+                        format!("ALTER TABLE {} ADD COLUMN shown BIGINT DEFAULT 7 AFTER community_id", table_of(table));
                     shop.sql(&sql).await;
                 }
             }
@@ -94,32 +84,20 @@ async fn survive(server: &mut dyn Server, metadata: &str) {
     let (status, lines) = Running::start(&mut reader(&url, dir.path(), &["--until-caught-up"])).wait(DEADLINE);
     assert!(status.success(), "{lines:#?}");
 
-    let folded = fold(
-        dir.path(),
-        &["shop.orders", "shop.stock"],
-        PARTITIONS,
-        |topic| match topic {
-            "shop.orders" => vec!["order_id"],
-            _ => vec!["warehouse_id", "sku_id"],
-        },
-    )
+    let folded = fold(dir.path(), &["shop.orders", "shop.stock"], PARTITIONS, |topic| match topic {
+        "shop.orders" => vec!["order_id"],
+        _ => vec!["warehouse_id", "sku_id"],
+    })
     .await;
     assert_eq!(folded.problems, Vec::<String>::new());
     assert!(before > 0 && folded.snapshot_rows > 0, "the snapshot held rows");
-    assert_eq!(
-        folded.changes as u64, shop.changes,
-        "distinct changes; {} repeats",
-        folded.repeats
-    );
+    assert_eq!(folded.changes as u64, shop.changes, "distinct changes; {} repeats", folded.repeats);
     let tables = shop.rows().await;
     for (key, row) in &tables {
         assert_eq!(folded.rows.get(key), Some(row), "{key:?}");
     }
     assert_eq!(folded.rows.len(), tables.len(), "no row is invented");
-    println!(
-        "{} changes, {} repeats after {KILLS} kills",
-        folded.changes, folded.repeats
-    );
+    println!("{} changes, {} repeats after {KILLS} kills", folded.changes, folded.repeats);
 }
 
 #[test]

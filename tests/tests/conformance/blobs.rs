@@ -5,10 +5,7 @@ use linli_connectors::blobs::{self, OpenOptions, SharedBlobs, conformance};
 use crate::report;
 
 fn options() -> OpenOptions {
-    OpenOptions {
-        namespace: "conformance".to_owned(),
-        ..OpenOptions::default()
-    }
+    OpenOptions { namespace: "conformance".to_owned(), ..OpenOptions::default() }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

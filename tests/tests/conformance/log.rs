@@ -6,10 +6,7 @@ use linli_tests::stack::Kafka;
 use crate::report;
 
 fn options() -> OpenOptions {
-    OpenOptions {
-        namespace: "conformance".to_owned(),
-        ..OpenOptions::default()
-    }
+    OpenOptions { namespace: "conformance".to_owned(), ..OpenOptions::default() }
 }
 
 fn opener(url: String) -> conformance::Opener {

@@ -8,10 +8,7 @@ use linli_tests::stack::Redis;
 use crate::report;
 
 fn options(namespace: &str) -> OpenOptions {
-    OpenOptions {
-        namespace: namespace.to_owned(),
-        ..OpenOptions::default()
-    }
+    OpenOptions { namespace: namespace.to_owned(), ..OpenOptions::default() }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -20,21 +17,13 @@ async fn redis() {
     let (url, flushed) = (redis.url(), Arc::clone(&redis));
     let open = move || {
         let url = url.clone();
-        Box::pin(async move {
-            serving::open(&url, options("conformance"))
-                .await
-                .expect("the store opens")
-        }) as _
+        Box::pin(async move { serving::open(&url, options("conformance")).await.expect("the store opens") }) as _
     };
     let lose = move || {
         assert!(flushed.flush());
         Box::pin(async {}) as _
     };
-    let cases = conformance::run(conformance::Subject {
-        open: Arc::new(open),
-        lose: Arc::new(lose),
-    })
-    .await;
+    let cases = conformance::run(conformance::Subject { open: Arc::new(open), lose: Arc::new(lose) }).await;
     report(&format!("redis {}", redis.version().expect("a version")), cases);
 }
 
@@ -50,10 +39,7 @@ async fn memory_serving() {
         flushed.flush();
         Box::pin(async {}) as _
     };
-    let subject = conformance::Subject {
-        open: Arc::new(open),
-        lose: Arc::new(lose),
-    };
+    let subject = conformance::Subject { open: Arc::new(open), lose: Arc::new(lose) };
     report("memory serving", conformance::run(subject).await);
 }
 
@@ -73,24 +59,12 @@ async fn a_restarted_redis_is_met_again_as_another_incarnation() {
 #[tokio::test]
 async fn namespaces_are_apart() {
     let redis = Redis::start();
-    let open = async |namespace: &str| {
-        serving::open(&redis.url(), options(namespace))
-            .await
-            .expect("the store opens")
-    };
+    let open = async |namespace: &str| serving::open(&redis.url(), options(namespace)).await.expect("the store opens");
     let (one, other) = (open("one").await, open("other").await);
-    let value = Upsert {
-        key: "k".into(),
-        field: "f".into(),
-        version: 1,
-        value: Bytes::from_static(b"v"),
-        expire_after: None,
-    };
+    let value =
+        Upsert { key: "k".into(), field: "f".into(), version: 1, value: Bytes::from_static(b"v"), expire_after: None };
     one.upsert(&[value]).await.expect("an upsert succeeds");
     assert_eq!(one.keys("").await.expect("a listing"), ["k"]);
     assert!(other.keys("").await.expect("a listing").is_empty());
-    assert_ne!(
-        one.incarnation().await.expect("a mark"),
-        other.incarnation().await.expect("a mark")
-    );
+    assert_ne!(one.incarnation().await.expect("a mark"), other.incarnation().await.expect("a mark"));
 }

@@ -25,11 +25,7 @@ fn kafka_starts_and_restarts() {
 #[test]
 fn redis_starts_and_restarts() {
     let mut redis = Redis::start();
-    assert!(
-        redis
-            .version()
-            .is_some_and(|version| version.starts_with(|c: char| c.is_ascii_digit()))
-    );
+    assert!(redis.version().is_some_and(|version| version.starts_with(|c: char| c.is_ascii_digit())));
     assert!(redis.flush());
     redis.kill();
     assert!(!listens(&redis.url()));

@@ -90,7 +90,8 @@ fn a_full_disk_is_named_and_the_run_after_it_ends_with_the_same_answers() {
     let case = Case::new(&Lines { seed: 52, count: 20_000, ..Lines::default() });
     let args: Vec<String> = case.backfill(&["--zone", "UTC", "--partitions", "1"]);
     let quoted: Vec<String> = args.iter().map(|arg| format!("'{arg}'")).collect();
-    let limited = format!("trap '' XFSZ; ulimit -f 4096; exec timeout 60 '{}' {}", text(&program::binary()), quoted.join(" "));
+    let limited =
+        format!("trap '' XFSZ; ulimit -f 4096; exec timeout 60 '{}' {}", text(&program::binary()), quoted.join(" "));
     let failed = program::run(std::process::Command::new("bash").args(["-c", &limited]));
     assert_ne!(failed.code, Some(0), "{failed:?}");
     assert!(failed.stderr.contains("data/log") || failed.stderr.contains("file:///"), "{}", failed.stderr);

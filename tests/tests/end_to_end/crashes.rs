@@ -43,8 +43,18 @@ fn kills_and_a_flushed_redis_over_kafka_change_nothing() {
     let case = Case::new(&Lines { seed: 22, count: 40_000, ..Lines::default() });
     let (log_url, serving_url) = (kafka.url(), redis.url());
     let extra = [
-        "--log", &log_url, "--serving", &serving_url, "--namespace", "crashes",
-        "--zone", "UTC", "--partitions", "3", "--throttle", "6000",
+        "--log",
+        &log_url,
+        "--serving",
+        &serving_url,
+        "--namespace",
+        "crashes",
+        "--zone",
+        "UTC",
+        "--partitions",
+        "3",
+        "--throttle",
+        "6000",
     ];
     backfill_with_kills(&case, 4, &extra, |kill| {
         if kill == 1 {

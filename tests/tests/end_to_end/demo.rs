@@ -9,7 +9,8 @@ use linli_tests::program::{self, Running};
 use crate::{DEADLINE, text};
 
 fn start(data: &std::path::Path) -> (Running, String) {
-    let args = ["demo", "--listen", "127.0.0.1:0", "--zone", "Asia/Shanghai", "--data-dir", &text(data)].map(str::to_owned);
+    let args =
+        ["demo", "--listen", "127.0.0.1:0", "--zone", "Asia/Shanghai", "--data-dir", &text(data)].map(str::to_owned);
     let mut demo = Running::start(&mut program::linli(args));
     let line = demo.wait_for(DEADLINE, |line| line.contains("http://127.0.0.1:"));
     let url = line.split_whitespace().find(|word| word.starts_with("http://")).expect("an address").to_owned();

@@ -15,9 +15,8 @@ fn two_processes_share_the_tasks_and_one_takes_over_when_the_other_dies() {
     let mut case = Case::new(&Lines { seed: 41, count: 30_000, ..Lines::default() });
     let (log_url, serving_url) = (kafka.url(), redis.url());
     let blobs = format!("file://{}", text(&case.path("blobs")));
-    let shared = [
-        "--log", &log_url, "--serving", &serving_url, "--blobs", &blobs, "--namespace", "shared", "--zone", "UTC",
-    ];
+    let shared =
+        ["--log", &log_url, "--serving", &serving_url, "--blobs", &blobs, "--namespace", "shared", "--zone", "UTC"];
     let jobs = || Running::start(&mut program::linli(["jobs", "run", "--json"].iter().chain(&shared)));
     let external: Vec<&str> = ["--jobs", "external"].into_iter().chain(shared).collect();
 
@@ -38,7 +37,8 @@ fn two_processes_share_the_tasks_and_one_takes_over_when_the_other_dies() {
         assert!(count * 5 >= total, "tasks {share:?} applied {count} of {total}");
     }
 
-    let later = Lines { seed: 42, count: 30_000, start_ms: Lines::default().start_ms + 31 * 3_600_000, ..Lines::default() };
+    let later =
+        Lines { seed: 42, count: 30_000, start_ms: Lines::default().start_ms + 31 * 3_600_000, ..Lines::default() };
     let more = later.generate();
     case.file = case.path("more.ndjson");
     std::fs::write(&case.file, more.join("\n")).expect("the folder can be written");

@@ -8,7 +8,9 @@ use crate::{Case, SHANGHAI_MS};
 
 #[test]
 fn embedded_history_equals_the_fold_in_any_partition_count_and_zone() {
-    for (partitions, zone, offset) in [("1", "UTC", 0), ("3", "Asia/Shanghai", SHANGHAI_MS), ("8", "Asia/Kolkata", 19_800_000)] {
+    for (partitions, zone, offset) in
+        [("1", "UTC", 0), ("3", "Asia/Shanghai", SHANGHAI_MS), ("8", "Asia/Kolkata", 19_800_000)]
+    {
         let case = Case::new(&Lines { seed: 11, ..Lines::default() });
         let result = case.run(&["--partitions", partitions, "--zone", zone]).json();
         assert_eq!(case.differences(Definitions::of_zone(offset)), Vec::<String>::new(), "{partitions} in {zone}");
@@ -41,12 +43,22 @@ fn weeks_of_a_small_shop_equal_the_fold() {
 #[test]
 fn history_over_kafka_and_redis_equals_the_fold() {
     let (kafka, redis) = (Kafka::start(), Redis::start());
-    for (partitions, zone, offset) in [("1", "Asia/Shanghai", SHANGHAI_MS), ("3", "UTC", 0), ("8", "Asia/Shanghai", SHANGHAI_MS)] {
+    for (partitions, zone, offset) in
+        [("1", "Asia/Shanghai", SHANGHAI_MS), ("3", "UTC", 0), ("8", "Asia/Shanghai", SHANGHAI_MS)]
+    {
         let case = Case::new(&Lines { seed: 12, count: 10_000, ..Lines::default() });
         let namespace = format!("history_{partitions}");
         case.run(&[
-            "--log", &kafka.url(), "--serving", &redis.url(), "--namespace", &namespace,
-            "--partitions", partitions, "--zone", zone,
+            "--log",
+            &kafka.url(),
+            "--serving",
+            &redis.url(),
+            "--namespace",
+            &namespace,
+            "--partitions",
+            partitions,
+            "--zone",
+            zone,
         ]);
         assert_eq!(case.differences(Definitions::of_zone(offset)), Vec::<String>::new(), "{partitions} in {zone}");
         case.assert_conserved();
@@ -79,7 +91,8 @@ fn a_second_file_is_appended_and_the_first_is_known_again() {
     assert_eq!(again["imported_lines"].as_u64(), Some(0), "{again}");
     assert_eq!(case.differences(Definitions::of_zone(0)), Vec::<String>::new());
 
-    let later = Lines { seed: 15, count: 6_000, start_ms: Lines::default().start_ms + 31 * 3_600_000, ..Lines::default() };
+    let later =
+        Lines { seed: 15, count: 6_000, start_ms: Lines::default().start_ms + 31 * 3_600_000, ..Lines::default() };
     let second = later.generate();
     case.file = case.path("second.ndjson");
     std::fs::write(&case.file, second.join("\n")).expect("the folder can be written");

@@ -54,10 +54,8 @@ async fn in_warehouse(
     column: usize,
     limit: Duration,
 ) -> Result<BTreeMap<i64, Shards>> {
-    let prepared = warehouse
-        .query_within(DAY_PARTS.sql, limit)
-        .param("metric", metric.name())
-        .param("column", column as u8);
+    let prepared =
+        warehouse.query_within(DAY_PARTS.sql, limit).param("metric", metric.name()).param("column", column as u8);
     let parts: Vec<DayPart> = query::all(warehouse, DAY_PARTS, prepared).await?;
     let mut days: BTreeMap<i64, Shards> = BTreeMap::new();
     for part in parts {

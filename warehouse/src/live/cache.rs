@@ -61,7 +61,12 @@ impl Parts {
                 error.to_string(),
             )
         })?;
-        let part = Part { version: stored.version, as_of: record.as_of, window_end: record.window_end, columns: record.columns };
+        let part = Part {
+            version: stored.version,
+            as_of: record.as_of,
+            window_end: record.window_end,
+            columns: record.columns,
+        };
         self.held.insert(key, part);
         Ok(())
     }
@@ -81,6 +86,11 @@ impl Parts {
 }
 
 /// The keys of a metric's window and dimension, one a shard.
-pub(super) fn shards(metric: Metric, window_start: i64, dimension: i64, partitions: u32) -> impl Iterator<Item = PartKey> {
+pub(super) fn shards(
+    metric: Metric,
+    window_start: i64,
+    dimension: i64,
+    partitions: u32,
+) -> impl Iterator<Item = PartKey> {
     (0..partitions).map(move |shard| PartKey { metric, window_start, dimension, shard })
 }

@@ -10,7 +10,9 @@ use linli_schemas::{CategoryId, CommunityId, EventTime, Money, SkuId};
 use tokio::sync::Mutex;
 
 use super::cache::{Part, Parts, shards};
-use super::{Known, LiveOptions, LiveQuery, LiveSnapshot, MinutePoint, Source, TopEntry, TopScope, TopWindow, warehouse};
+use super::{
+    Known, LiveOptions, LiveQuery, LiveSnapshot, MinutePoint, Source, TopEntry, TopScope, TopWindow, warehouse,
+};
 use crate::{Result, Warehouse};
 
 /// How many of the newest minutes are asked for at every refresh: the open one, and those that out-of-order records reach.
@@ -104,7 +106,9 @@ impl LiveView {
         self.refresh_list(&mut state, clock_now, &LiveQuery::default(), day_start, day_start, day_end).await?;
         let mut communities: BTreeSet<CommunityId> = known.communities.iter().copied().collect();
         for metric in [Metric::GmvDay, Metric::UvDay] {
-            communities.extend(self.day(&state, metric, day_start).flat_map(|part| &part.columns[0]).map(|id| CommunityId(*id)));
+            communities.extend(
+                self.day(&state, metric, day_start).flat_map(|part| &part.columns[0]).map(|id| CommunityId(*id)),
+            );
         }
         known.communities = communities.into_iter().collect();
         let (_, keys) = self.list_keys(&LiveQuery::default(), day_start, day_start, day_end);
@@ -119,7 +123,8 @@ impl LiveView {
 
     async fn refresh(&self, state: &mut State, clock_now: i64, now: EventTime, day_start: EventTime) -> Result<()> {
         let other_day = state.day_start != day_start.0;
-        if !other_day && clock_now - state.refreshed_at < self.options.refresh_ms_min && clock_now >= state.refreshed_at {
+        if !other_day && clock_now - state.refreshed_at < self.options.refresh_ms_min && clock_now >= state.refreshed_at
+        {
             return Ok(());
         }
         let incarnation = self.serving.incarnation().await?;
@@ -185,10 +190,9 @@ impl LiveView {
                 (Metric::TopDayCommunity, community.0),
                 shards(Metric::TopDayCommunity, day_start.0, community.0, n).collect(),
             ),
-            (TopWindow::LastHour, TopScope::Community(community)) => (
-                (Metric::TopHopCommunity, community.0),
-                shards(Metric::TopHopCommunity, 0, community.0, n).collect(),
-            ),
+            (TopWindow::LastHour, TopScope::Community(community)) => {
+                ((Metric::TopHopCommunity, community.0), shards(Metric::TopHopCommunity, 0, community.0, n).collect())
+            }
             (TopWindow::Today, _) => (
                 (Metric::TopDay, 0),
                 (0..TOP_DAY_BUCKETS).flat_map(|bucket| shards(Metric::TopDay, day_start.0, bucket, n)).collect(),
@@ -237,7 +241,9 @@ impl LiveView {
             .filter_map(|shard| {
                 [Metric::GmvDay, Metric::UvDay, Metric::UvDayTotal]
                     .into_iter()
-                    .filter_map(|metric| state.parts.get(&PartKey { metric, window_start: day_start.0, dimension: 0, shard }))
+                    .filter_map(|metric| {
+                        state.parts.get(&PartKey { metric, window_start: day_start.0, dimension: 0, shard })
+                    })
                     .map(|part| part.as_of)
                     .max()
             })
@@ -272,9 +278,8 @@ impl LiveView {
         let mut points = Vec::new();
         let mut minute = day_start.0;
         while minute < day_end.0 {
-            let parts = || {
-                shards(Metric::GmvMin, minute, 0, self.options.partitions).filter_map(|key| state.parts.get(&key))
-            };
+            let parts =
+                || shards(Metric::GmvMin, minute, 0, self.options.partitions).filter_map(|key| state.parts.get(&key));
             let orders: i64 = parts().map(|part| cells(part, 2, community)).sum();
             if orders > 0 {
                 let gmv = parts().map(|part| cells(part, 1, community)).sum();

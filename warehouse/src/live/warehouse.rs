@@ -3,7 +3,9 @@
 use linli_schemas::zone::{DAY_MS, HOUR_MS, MINUTE_MS};
 use linli_schemas::{CategoryId, CommunityId, EventTime, Money, SkuId};
 
-use super::{KNOWN_DAYS, Known, LiveOptions, LiveQuery, LiveSnapshot, MinutePoint, Source, TopEntry, TopScope, TopWindow};
+use super::{
+    KNOWN_DAYS, Known, LiveOptions, LiveQuery, LiveSnapshot, MinutePoint, Source, TopEntry, TopScope, TopWindow,
+};
 use crate::query::{self, SkuQuantity};
 use crate::{Result, Warehouse};
 
@@ -157,10 +159,7 @@ async fn top(
         (TopWindow::Today, _) => query::top_of_day(warehouse, day_start, category, limit).await?,
         (TopWindow::LastHour, _) => query::top_of_range(warehouse, top_start, top_end, category, limit).await?,
     };
-    Ok((1..)
-        .zip(rows)
-        .map(|(rank, row)| TopEntry { rank, sku_id: SkuId(row.sku_id), quantity: row.qty })
-        .collect())
+    Ok((1..).zip(rows).map(|(rank, row)| TopEntry { rank, sku_id: SkuId(row.sku_id), quantity: row.qty }).collect())
 }
 
 /// A sum of no rows is unknown, not zero.

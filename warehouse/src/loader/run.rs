@@ -265,8 +265,7 @@ async fn hold_zone(warehouse: &Warehouse, zone: &str) -> Result<()> {
         value: String,
     }
     const NAME: &str = "business_zone";
-    let held: Vec<Value> =
-        query::all(warehouse, SETTING, warehouse.query(SETTING.sql).param("name", NAME)).await?;
+    let held: Vec<Value> = query::all(warehouse, SETTING, warehouse.query(SETTING.sql).param("name", NAME)).await?;
     match held.first() {
         None => warehouse
             .query(SETTING_PUT.sql)

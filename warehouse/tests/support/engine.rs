@@ -9,8 +9,9 @@ use tokio::sync::OnceCell;
 use tokio_util::sync::CancellationToken;
 
 /// Outlives the runtimes of the tests, of which the first starts the engine.
-static RUNTIME: LazyLock<Runtime> =
-    LazyLock::new(|| tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime"));
+static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| {
+    tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime")
+});
 /// Holds the child's standard input open until this process ends.
 static OWNER: OnceCell<Tables> = OnceCell::const_new();
 
@@ -24,7 +25,8 @@ async fn connect(namespace: &str) -> Tables {
     let url = format!("chdb://{}", directory().display());
     let program = std::env::current_exe().expect("the path of this binary");
     // This binary again, asked for the one test below. The directory follows as one more filter, which matches nothing.
-    let args = ["support::engine::serves_the_directory_it_is_given", "--exact", "--nocapture"].map(str::to_owned).to_vec();
+    let args =
+        ["support::engine::serves_the_directory_it_is_given", "--exact", "--nocapture"].map(str::to_owned).to_vec();
     let engine = Some(EngineCommand { program, args });
     let options = OpenOptions { namespace: namespace.to_owned(), engine, ..OpenOptions::default() };
     let opening = RUNTIME.spawn(async move { tables::open(&url, options).await });
@@ -49,7 +51,9 @@ fn directory() -> PathBuf {
 /// Run by [`connect`] in a process of its own; among the other tests it has no directory and nothing to do.
 #[tokio::test(flavor = "multi_thread")]
 async fn serves_the_directory_it_is_given() {
-    let Some(directory) = std::env::args().skip(1).last().map(PathBuf::from).filter(|path| path.is_absolute()) else { return };
+    let Some(directory) = std::env::args().skip(1).last().map(PathBuf::from).filter(|path| path.is_absolute()) else {
+        return;
+    };
     let shutdown = CancellationToken::new();
     engine::cancel_when_stdin_ends(shutdown.clone()).expect("standard input");
     let options = engine::EngineOptions { directory, library: None };

@@ -49,7 +49,11 @@ impl Bench {
         let log: SharedLog = Arc::new(memory.clone());
         let topics: Vec<TopicSpec> = Topic::ALL
             .iter()
-            .map(|topic| TopicSpec { name: topic.name().to_owned(), partitions: PARTITIONS, compacted: topic.compacted() })
+            .map(|topic| TopicSpec {
+                name: topic.name().to_owned(),
+                partitions: PARTITIONS,
+                compacted: topic.compacted(),
+            })
             .collect();
         log.create_topics(&topics).await.expect("topics");
         let blobs = blobs::open("memory://", blobs::OpenOptions::default()).await.expect("a blob store");
@@ -83,9 +87,8 @@ impl Bench {
     pub async fn ends(&self, topics: &[Topic]) -> BTreeMap<Topic, Vec<u64>> {
         let mut ends = BTreeMap::new();
         for topic in topics {
-            let partitions: Vec<TopicPartition> = (0..PARTITIONS)
-                .map(|partition| TopicPartition { topic: topic.name().into(), partition })
-                .collect();
+            let partitions: Vec<TopicPartition> =
+                (0..PARTITIONS).map(|partition| TopicPartition { topic: topic.name().into(), partition }).collect();
             ends.insert(*topic, self.log.ends(&partitions).await.expect("ends"));
         }
         ends
@@ -106,14 +109,8 @@ impl Bench {
     }
 
     async fn load(&self, facts: bool) -> LoaderHandle {
-        const FACTS: [Topic; 6] = [
-            Topic::Orders,
-            Topic::OrderItems,
-            Topic::Communities,
-            Topic::Categories,
-            Topic::Skus,
-            Topic::Clicks,
-        ];
+        const FACTS: [Topic; 6] =
+            [Topic::Orders, Topic::OrderItems, Topic::Communities, Topic::Categories, Topic::Skus, Topic::Clicks];
         let handle = LoaderHandle::new();
         let shutdown = CancellationToken::new();
         let (endpoints, options) = (self.endpoints(), self.options(facts));

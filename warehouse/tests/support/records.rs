@@ -51,7 +51,14 @@ pub fn click(event_id: &str, user: i64, community: i64, ts: i64, received_at: i6
     .to_string()
 }
 
-pub fn part(metric: Metric, window_start: i64, dimension: i64, shard: u32, epoch: u64, columns: &[&[i64]]) -> MetricRecord {
+pub fn part(
+    metric: Metric,
+    window_start: i64,
+    dimension: i64,
+    shard: u32,
+    epoch: u64,
+    columns: &[&[i64]],
+) -> MetricRecord {
     MetricRecord {
         key: PartKey { metric, window_start, dimension, shard },
         version: Version { generation: 1, epoch, sequence: 0 },

@@ -61,7 +61,10 @@ impl ServingStore for TestServing {
 
     async fn read(&self, keys: &[String]) -> Result<Vec<Vec<Stored>>> {
         let hashes = self.hashes.lock().expect("not poisoned");
-        Ok(keys.iter().map(|key| hashes.get(key).map_or_else(Vec::new, |hash| hash.values().cloned().collect())).collect())
+        Ok(keys
+            .iter()
+            .map(|key| hashes.get(key).map_or_else(Vec::new, |hash| hash.values().cloned().collect()))
+            .collect())
     }
 
     async fn read_fields(&self, key: &str, fields: &[String]) -> Result<Vec<Option<Stored>>> {

@@ -137,8 +137,9 @@ fn write_conservation(conservation: &ConservationByName, out: &Path) -> Outcome 
     let path = out.join("conservation.json");
     let json = serde_json::to_string_pretty(conservation)
         .map_err(|error| Failure::new(Kind::Internal, format!("conservation: {error}")))?;
-    std::fs::write(&path, json + "\n")
-        .map_err(|error| Failure::new(Kind::Config, format!("{}: {error}", path.display())).hint("choose another --out"))
+    std::fs::write(&path, json + "\n").map_err(|error| {
+        Failure::new(Kind::Config, format!("{}: {error}", path.display())).hint("choose another --out")
+    })
 }
 
 fn text(summary: &Summary) -> String {

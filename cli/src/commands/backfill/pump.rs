@@ -147,7 +147,8 @@ impl Mapper {
 
     fn map(&mut self, importer: &mut Importer, line: &RawLine<'_>, records: &mut Vec<NewRecord>) {
         let whole = line.len == line.bytes.len() as u64;
-        let mapped = if whole { importer.line(line.bytes, records) } else { Err(LineError::TooLong { bytes: line.len }) };
+        let mapped =
+            if whole { importer.line(line.bytes, records) } else { Err(LineError::TooLong { bytes: line.len }) };
         self.progress.lines += 1;
         self.progress.byte = line.end;
         match mapped {

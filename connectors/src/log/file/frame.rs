@@ -68,13 +68,7 @@ pub(super) fn parse(bytes: &[u8]) -> Parsed {
     if !adds_up || crc32fast::hash(checked) != u32_at(4) {
         return Parsed::Broken;
     }
-    Parsed::Whole(Frame {
-        offset: u64_at(8),
-        timestamp_ms: u64_at(16) as i64,
-        key_len,
-        value_len,
-        bytes: 8 + len,
-    })
+    Parsed::Whole(Frame { offset: u64_at(8), timestamp_ms: u64_at(16) as i64, key_len, value_len, bytes: 8 + len })
 }
 
 #[cfg(test)]

@@ -27,13 +27,7 @@ impl FileMembership {
     pub(super) fn join(path: &Path, partitions: u32, clock: SharedClock) -> Result<FileMembership> {
         let file = OpenOptions::new().create(true).truncate(false).write(true).open(path);
         let file = file.map_err(|error| failed(path, "cannot be opened", error))?;
-        Ok(FileMembership {
-            file,
-            path: path.to_owned(),
-            partitions,
-            clock,
-            owner: false,
-        })
+        Ok(FileMembership { file, path: path.to_owned(), partitions, clock, owner: false })
     }
 }
 

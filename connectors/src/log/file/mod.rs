@@ -68,10 +68,7 @@ impl FileLog {
             url.to_file_path().ok()
         };
         let root = root.ok_or_else(|| bad("names no directory".to_owned()))?;
-        let mut settings = Settings {
-            sync: true,
-            segment_bytes: SEGMENT_BYTES,
-        };
+        let mut settings = Settings { sync: true, segment_bytes: SEGMENT_BYTES };
         for (key, value) in url.query_pairs() {
             match (key.as_ref(), value.as_ref()) {
                 ("sync", "on") => settings.sync = true,
@@ -86,16 +83,8 @@ impl FileLog {
             let path = root.join(directory);
             std::fs::create_dir_all(&path).map_err(|error| failed(&path, "cannot be made", error))?;
         }
-        let files = Files {
-            root,
-            settings,
-            open: Mutex::default(),
-            appended: Notify::new(),
-        };
-        Ok(FileLog {
-            files: Arc::new(files),
-            options,
-        })
+        let files = Files { root, settings, open: Mutex::default(), appended: Notify::new() };
+        Ok(FileLog { files: Arc::new(files), options })
     }
 
     fn full_name(&self, name: &str) -> String {
@@ -105,13 +94,7 @@ impl FileLog {
     /// The partitions, opened if need be, in the order asked for.
     async fn partitions(&self, wanted: Vec<TopicPartition>) -> Result<Vec<Arc<Partition>>> {
         let log = self.clone();
-        blocking(move || {
-            wanted
-                .iter()
-                .map(|wanted| log.partition(&wanted.topic, wanted.partition))
-                .collect()
-        })
-        .await
+        blocking(move || wanted.iter().map(|wanted| log.partition(&wanted.topic, wanted.partition)).collect()).await
     }
 
     /// Blocking.
@@ -119,17 +102,12 @@ impl FileLog {
         let full_name = self.full_name(topic);
         let mut open = self.files.open.lock().unwrap_or_else(PoisonError::into_inner);
         if !open.contains_key(&full_name) {
-            let count = self
-                .files
-                .partition_count(&full_name)?
-                .ok_or_else(|| topics::unknown_topic(topic))?;
+            let count = self.files.partition_count(&full_name)?.ok_or_else(|| topics::unknown_topic(topic))?;
             open.insert(full_name.clone(), vec![None; count as usize]);
         }
         let all = open.get_mut(&full_name).ok_or_else(|| topics::unknown_topic(topic))?;
         let count = u32::try_from(all.len()).unwrap_or(u32::MAX);
-        let slot = all
-            .get_mut(partition as usize)
-            .ok_or_else(|| topics::unknown_partition(topic, partition, count))?;
+        let slot = all.get_mut(partition as usize).ok_or_else(|| topics::unknown_partition(topic, partition, count))?;
         if let Some(found) = slot {
             return Ok(Arc::clone(found));
         }
@@ -162,19 +140,14 @@ impl Files {
             )
         };
         let found: TopicFile = serde_json::from_slice(&bytes).map_err(|error| corrupt().caused_by(error))?;
-        if found.format == FORMAT {
-            Ok(Some(found.partitions))
-        } else {
-            Err(corrupt())
-        }
+        if found.format == FORMAT { Ok(Some(found.partitions)) } else { Err(corrupt()) }
     }
 
     fn create_topic(&self, full_name: &str, spec: &TopicSpec) -> Result<()> {
         topics::check_spec(spec)?;
         if self.partition_count(full_name)?.is_none() {
             let path = self.topic_directory(full_name);
-            self.build_topic(&path, full_name, spec)
-                .map_err(|error| failed(&path, "cannot be made", error))?;
+            self.build_topic(&path, full_name, spec).map_err(|error| failed(&path, "cannot be made", error))?;
         }
         match self.partition_count(full_name)? {
             Some(found) if found == spec.partitions => Ok(()),
@@ -185,21 +158,14 @@ impl Files {
 
     /// Builds the topic aside and moves it to its place, so that it is there wholly or not at all.
     fn build_topic(&self, path: &Path, full_name: &str, spec: &TopicSpec) -> io::Result<()> {
-        let aside = self
-            .root
-            .join("topics")
-            .join(format!("+{full_name}.{}", std::process::id()));
+        let aside = self.root.join("topics").join(format!("+{full_name}.{}", std::process::id()));
         if aside.exists() {
             std::fs::remove_dir_all(&aside)?; // left by a process of the same number that died
         }
         for partition in 0..spec.partitions {
             std::fs::create_dir_all(aside.join(partition.to_string()))?;
         }
-        let described = TopicFile {
-            format: FORMAT,
-            partitions: spec.partitions,
-            compacted: spec.compacted,
-        };
+        let described = TopicFile { format: FORMAT, partitions: spec.partitions, compacted: spec.compacted };
         std::fs::write(aside.join("topic.json"), serde_json::to_vec(&described)?)?;
         File::open(aside.join("topic.json"))?.sync_all()?;
         File::open(&aside)?.sync_all()?;
@@ -215,22 +181,15 @@ impl Files {
 impl EventLog for FileLog {
     async fn create_topics(&self, specs: &[TopicSpec]) -> Result<()> {
         let (log, specs) = (self.clone(), specs.to_vec());
-        blocking(move || {
-            specs
-                .iter()
-                .try_for_each(|spec| log.files.create_topic(&log.full_name(&spec.name), spec))
-        })
-        .await
+        blocking(move || specs.iter().try_for_each(|spec| log.files.create_topic(&log.full_name(&spec.name), spec)))
+            .await
     }
 
     async fn append(&self, records: Vec<NewRecord>) -> Result<()> {
         let mut groups: BTreeMap<TopicPartition, Vec<NewRecord>> = BTreeMap::new();
         for record in records {
             topics::check_size(&record)?;
-            let place = TopicPartition {
-                topic: Arc::clone(&record.topic),
-                partition: record.partition,
-            };
+            let place = TopicPartition { topic: Arc::clone(&record.topic), partition: record.partition };
             groups.entry(place).or_default().push(record);
         }
         let partitions = self.partitions(groups.keys().cloned().collect()).await?;
@@ -238,9 +197,7 @@ impl EventLog for FileLog {
         let mut result = Ok(());
         while !work.is_empty() {
             let round = work.split_off(work.len().saturating_sub(WRITERS_MAX));
-            let writes = round
-                .into_iter()
-                .map(|(partition, records)| blocking(move || partition.append(&records)));
+            let writes = round.into_iter().map(|(partition, records)| blocking(move || partition.append(&records)));
             for written in futures::future::join_all(writes).await {
                 result = result.and(written);
             }
@@ -251,31 +208,19 @@ impl EventLog for FileLog {
 
     async fn ends(&self, partitions: &[TopicPartition]) -> Result<Vec<u64>> {
         let partitions = self.partitions(partitions.to_vec()).await?;
-        partitions
-            .iter()
-            .map(|partition| partition.look().map(|tail| tail.next))
-            .collect()
+        partitions.iter().map(|partition| partition.look().map(|tail| tail.next)).collect()
     }
 
     async fn reader(&self, from: Vec<(TopicPartition, u64)>) -> Result<Box<dyn LogReader>> {
-        let partitions = self
-            .partitions(from.iter().map(|(partition, _)| partition.clone()).collect())
-            .await?;
+        let partitions = self.partitions(from.iter().map(|(partition, _)| partition.clone()).collect()).await?;
         for ((place, offset), partition) in from.iter().zip(&partitions) {
             let end = partition.look()?.next;
             if *offset > end {
                 return Err(topics::out_of_range(&place.topic, place.partition, *offset, end));
             }
         }
-        let sources = partitions
-            .into_iter()
-            .zip(from.into_iter().map(|(_, offset)| offset))
-            .collect();
-        Ok(Box::new(FileReader::new(
-            Arc::clone(&self.files),
-            Arc::clone(&self.options.clock),
-            sources,
-        )))
+        let sources = partitions.into_iter().zip(from.into_iter().map(|(_, offset)| offset)).collect();
+        Ok(Box::new(FileReader::new(Arc::clone(&self.files), Arc::clone(&self.options.clock), sources)))
     }
 
     async fn join(&self, group: &str, leading_topic: &str) -> Result<Box<dyn Membership>> {
@@ -284,10 +229,6 @@ impl EventLog for FileLog {
         let count = blocking(move || log.files.partition_count(&log.full_name(&topic))).await?;
         let count = count.ok_or_else(|| topics::unknown_topic(leading_topic))?;
         let path = self.files.root.join("groups").join(self.full_name(group));
-        Ok(Box::new(FileMembership::join(
-            &path,
-            count,
-            Arc::clone(&self.options.clock),
-        )?))
+        Ok(Box::new(FileMembership::join(&path, count, Arc::clone(&self.options.clock))?))
     }
 }

@@ -70,13 +70,8 @@ impl Partition {
             .write(true)
             .open(directory.join("tail"))
             .map_err(|error| failed(&directory, "cannot be opened", error))?;
-        let partition = Partition {
-            directory,
-            settings,
-            tail_file,
-            writer: Mutex::default(),
-            visible: Mutex::default(),
-        };
+        let partition =
+            Partition { directory, settings, tail_file, writer: Mutex::default(), visible: Mutex::default() };
         {
             let mut writer = lock(&partition.writer);
             let _locked = partition.lock_processes()?;
@@ -90,9 +85,7 @@ impl Partition {
     }
 
     fn lock_processes(&self) -> Result<Locked<'_>> {
-        self.tail_file
-            .lock()
-            .map_err(|error| self.failed("cannot be locked", error))?;
+        self.tail_file.lock().map_err(|error| self.failed("cannot be locked", error))?;
         Ok(Locked(&self.tail_file))
     }
 
@@ -109,11 +102,7 @@ impl Partition {
     }
 
     fn write(&self, writer: &mut Writer, records: &[NewRecord]) -> io::Result<()> {
-        if writer
-            .end
-            .as_ref()
-            .is_none_or(|(_, tail)| tail.len >= self.settings.segment_bytes)
-        {
+        if writer.end.as_ref().is_none_or(|(_, tail)| tail.len >= self.settings.segment_bytes) {
             self.start_segment(writer)?;
         }
         let Writer { end, buffer, indexed } = writer;
@@ -179,12 +168,8 @@ impl Partition {
     /// Refuses rather than give the offsets of lost records to others.
     fn lost_records(&self, published: u64, found: u64) -> Error {
         let object = format!("event log file://{}", self.directory.display());
-        Error::new(
-            ErrorKind::Corrupt,
-            object,
-            format!("had {published} records, but only {found} are left"),
-        )
-        .hint("restore the directory, or start with a new one and import again")
+        Error::new(ErrorKind::Corrupt, object, format!("had {published} records, but only {found} are left"))
+            .hint("restore the directory, or start with a new one and import again")
     }
 
     /// Looks at the last segment from the published end on: keeps whole frames and cuts a torn one.
@@ -196,11 +181,7 @@ impl Partition {
         let segment = OpenOptions::new().read(true).write(true).open(&path)?;
         let file_len = segment.metadata()?.len();
         let trusted = published.filter(|tail| tail.base == base && tail.len <= file_len);
-        let mut tail = trusted.unwrap_or(Tail {
-            base,
-            len: 0,
-            next: base,
-        });
+        let mut tail = trusted.unwrap_or(Tail { base, len: 0, next: base });
         scan_frames(&segment, &mut tail)?;
         if published.is_some_and(|published| published.next > tail.next) {
             return Ok(Some((segment, tail))); // acknowledged records are lost: leave everything as it is
@@ -225,17 +206,8 @@ impl Partition {
     fn start_segment(&self, writer: &mut Writer) -> io::Result<()> {
         let base = writer.end.as_ref().map_or(0, |(_, tail)| tail.next);
         let path = self.segment_path(base);
-        let segment = OpenOptions::new()
-            .create(true)
-            .truncate(true)
-            .read(true)
-            .write(true)
-            .open(&path)?;
-        let tail = Tail {
-            base,
-            len: 0,
-            next: base,
-        };
+        let segment = OpenOptions::new().create(true).truncate(true).read(true).write(true).open(&path)?;
+        let tail = Tail { base, len: 0, next: base };
         writer.end = Some((segment, tail));
         writer.indexed = 0;
         self.publish(tail)?;
@@ -251,10 +223,8 @@ impl Partition {
         let mut bases = Vec::new();
         for entry in std::fs::read_dir(&self.directory)? {
             let name = entry?.file_name();
-            if let Some(base) = name
-                .to_str()
-                .and_then(|name| name.strip_suffix(".log"))
-                .and_then(|base| base.parse().ok())
+            if let Some(base) =
+                name.to_str().and_then(|name| name.strip_suffix(".log")).and_then(|base| base.parse().ok())
             {
                 bases.push(base);
             }
@@ -311,11 +281,7 @@ impl Partition {
         };
         let path = self.segment_path(base);
         let segment = File::open(&path)?;
-        let mut found = Tail {
-            base,
-            len: 0,
-            next: base,
-        };
+        let mut found = Tail { base, len: 0, next: base };
         let entries = std::fs::read(path.with_extension("index")).unwrap_or_default();
         for entry in entries.chunks_exact(16) {
             let u64_at = |at: usize| u64::from_le_bytes(std::array::from_fn(|i| entry[at + i]));
@@ -391,11 +357,7 @@ pub(super) fn failed(path: &Path, cause: &str, error: io::Error) -> Error {
         }
         _ => (ErrorKind::Retry, "check the disk"),
     };
-    Error::new(
-        kind,
-        format!("event log file://{}", path.display()),
-        format!("{cause}: {error}"),
-    )
-    .hint(hint)
-    .caused_by(error)
+    Error::new(kind, format!("event log file://{}", path.display()), format!("{cause}: {error}"))
+        .hint(hint)
+        .caused_by(error)
 }

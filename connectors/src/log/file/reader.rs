@@ -48,19 +48,9 @@ impl FileReader {
     pub(super) fn new(files: Arc<Files>, clock: SharedClock, sources: Vec<(Arc<Partition>, u64)>) -> FileReader {
         let sources = sources
             .into_iter()
-            .map(|(partition, next)| Source {
-                partition,
-                next,
-                segment: None,
-                frame_bytes: 512,
-            })
+            .map(|(partition, next)| Source { partition, next, segment: None, frame_bytes: 512 })
             .collect();
-        FileReader {
-            files,
-            clock,
-            sources,
-            first: 0,
-        }
+        FileReader { files, clock, sources, first: 0 }
     }
 
     fn fill(&mut self, batch: &mut Batch, records_max: usize) -> Result<()> {
@@ -124,11 +114,7 @@ impl Source {
 
     fn next_segment(&mut self) -> Result<()> {
         let file = self.partition.segment(self.next).map_err(|error| self.failed(error))?;
-        self.segment = Some(Segment {
-            file,
-            base: self.next,
-            position: 0,
-        });
+        self.segment = Some(Segment { file, base: self.next, position: 0 });
         Ok(())
     }
 
@@ -136,11 +122,7 @@ impl Source {
         let Some((file, found)) = self.partition.seek(self.next).map_err(|error| self.failed(error))? else {
             return Ok(false);
         };
-        let mut segment = Segment {
-            file,
-            base: found.base,
-            position: found.len,
-        };
+        let mut segment = Segment { file, base: found.base, position: found.len };
         let mut chunk = vec![0; READ_BYTES_MAX];
         let mut offset = found.next;
         while offset < self.next {
@@ -218,12 +200,8 @@ impl Source {
             None => "a segment".to_owned(),
         };
         let object = format!("event log file://{}", self.partition.directory().display());
-        Error::new(
-            ErrorKind::Corrupt,
-            object,
-            format!("{place} {cause}, at offset {}", self.next),
-        )
-        .hint("the disk damaged it: restore the directory, or start with a new one and import again")
+        Error::new(ErrorKind::Corrupt, object, format!("{place} {cause}, at offset {}", self.next))
+            .hint("the disk damaged it: restore the directory, or start with a new one and import again")
     }
 }
 

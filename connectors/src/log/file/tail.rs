@@ -29,11 +29,7 @@ impl Tail {
             }
             let u64_at = |at: usize| u64::from_le_bytes(std::array::from_fn(|i| bytes[at + i]));
             if crc32fast::hash(&bytes[..24]).to_le_bytes() == bytes[24..] {
-                return Ok(Some(Tail {
-                    base: u64_at(0),
-                    len: u64_at(8),
-                    next: u64_at(16),
-                }));
+                return Ok(Some(Tail { base: u64_at(0), len: u64_at(8), next: u64_at(16) }));
             }
             std::thread::yield_now();
         }

@@ -64,36 +64,20 @@ impl Client {
                 .hint("use kafka://HOST:PORT[,HOST:PORT][?SETTING=VALUE] with settings of librdkafka")
         };
         for host in hosts.split(',') {
-            let port = host
-                .rsplit_once(':')
-                .filter(|(host, _)| !host.is_empty())
-                .map(|(_, port)| port.parse::<u16>());
+            let port = host.rsplit_once(':').filter(|(host, _)| !host.is_empty()).map(|(_, port)| port.parse::<u16>());
             if !matches!(port, Some(Ok(_))) {
                 return Err(bad(format!("{host:?} is no HOST:PORT")));
             }
         }
         let mut config = ClientConfig::new();
-        config
-            .set("bootstrap.servers", hosts)
-            .set("client.id", &options.client_id);
+        config.set("bootstrap.servers", hosts).set("client.id", &options.client_id);
         for (key, value) in url::form_urlencoded::parse(query.as_bytes()) {
             config.set(key, value);
         }
         let mut reading = config.clone();
-        with_defaults(
-            &mut reading,
-            &[
-                ("isolation.level", "read_uncommitted"),
-                ("allow.auto.create.topics", "false"),
-            ],
-        );
+        with_defaults(&mut reading, &[("isolation.level", "read_uncommitted"), ("allow.auto.create.topics", "false")]);
         let consumer = create(&reading, Context).map_err(|error| bad(error.to_string()).caused_by(error))?;
-        Ok(Client {
-            name,
-            config,
-            consumer,
-            partitions: Mutex::default(),
-        })
+        Ok(Client { name, config, consumer, partitions: Mutex::default() })
     }
 
     /// A configuration with `defaults` under what the URL sets.
@@ -117,22 +101,16 @@ impl Client {
     pub(super) fn failed(&self, what: &str, doing: &str, error: &KafkaError) -> Error {
         let object = format!("{what} on {}", self.name);
         let (kind, hint) = advice(error.rdkafka_error_code());
-        Error::new(kind, object, format!("{doing}: {error}"))
-            .hint(hint)
-            .caused_by(error.clone())
+        Error::new(kind, object, format!("{doing}: {error}")).hint(hint).caused_by(error.clone())
     }
 
     /// Blocking. Refuses a cluster that does not answer in time.
     pub(super) fn reach(&self) -> Result<()> {
         let answered = self.consumer.fetch_metadata(None, REACH_TIMEOUT);
         let metadata = answered.map_err(|error| {
-            Error::new(
-                ErrorKind::Retry,
-                format!("event log {}", self.name),
-                format!("does not answer: {error}"),
-            )
-            .hint("check the address, and that the broker is up and reachable from here")
-            .caused_by(error)
+            Error::new(ErrorKind::Retry, format!("event log {}", self.name), format!("does not answer: {error}"))
+                .hint("check the address, and that the broker is up and reachable from here")
+                .caused_by(error)
         })?;
         for topic in metadata.topics() {
             self.learn(topic.name(), topic.partitions().len());
@@ -146,11 +124,7 @@ impl Client {
     }
 
     pub(super) fn known_partitions(&self, topic: &str) -> Option<u32> {
-        self.partitions
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .get(topic)
-            .copied()
+        self.partitions.lock().unwrap_or_else(PoisonError::into_inner).get(topic).copied()
     }
 
     /// Blocking. `None` where there is no such topic.
@@ -297,9 +271,6 @@ pub(super) fn advice(code: Option<RDKafkaErrorCode>) -> (ErrorKind, &'static str
         Some(Code::InvalidReplicationFactor | Code::InvalidConfig | Code::InvalidArgument | Code::PolicyViolation) => {
             (ErrorKind::Config, "check the broker's settings and policies")
         }
-        _ => (
-            ErrorKind::Retry,
-            "check that the brokers are up and reachable from here",
-        ),
+        _ => (ErrorKind::Retry, "check that the brokers are up and reachable from here"),
     }
 }

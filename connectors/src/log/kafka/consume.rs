@@ -83,11 +83,7 @@ impl Fetcher {
                 // SAFETY: reads the calling thread's last error.
                 return Err(unsafe { sys::rd_kafka_last_error() }.into());
             }
-            fetcher.sources.push(Source {
-                topic,
-                name: name.as_str().into(),
-                partition: *partition,
-            });
+            fetcher.sources.push(Source { topic, name: name.as_str().into(), partition: *partition });
         }
         Ok(fetcher)
     }
@@ -148,16 +144,10 @@ impl Fetcher {
         let message = unsafe { &*message };
         let source = self.source(message.rkt, message.partition);
         if message.err != sys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR {
-            return Some(Failure {
-                code: message.err.into(),
-                source,
-            });
+            return Some(Failure { code: message.err.into(), source });
         }
         let Some(source) = source else {
-            return Some(Failure {
-                code: RDKafkaErrorCode::UnknownPartition,
-                source: None,
-            });
+            return Some(Failure { code: RDKafkaErrorCode::UnknownPartition, source: None });
         };
         let mut kind = sys::rd_kafka_timestamp_type_t::RD_KAFKA_TIMESTAMP_NOT_AVAILABLE;
         // SAFETY: a live message, and a place for the kind.
@@ -186,9 +176,7 @@ impl Fetcher {
             // Another handle on the same topic: remember it by name.
             // SAFETY: a topic's name is a C string that lives as long as the topic, which the message holds.
             let name = unsafe { CStr::from_ptr(sys::rd_kafka_topic_name(topic)) }.to_string_lossy();
-            self.sources
-                .iter()
-                .position(|source| *source.name == *name && source.partition == partition)
+            self.sources.iter().position(|source| *source.name == *name && source.partition == partition)
         })?;
         self.last = found;
         Some(found)

@@ -79,11 +79,8 @@ impl ConsumerContext for Assigned {
     /// stop in between. Should two members own a partition for a moment, the epochs fence the older.
     fn rebalance(&self, consumer: &BaseConsumer<Self>, code: RDKafkaRespErr, partitions: &mut TopicPartitionList) {
         let done = if code == RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS {
-            let owned = partitions
-                .elements()
-                .iter()
-                .filter_map(|place| u32::try_from(place.partition()).ok())
-                .collect();
+            let owned =
+                partitions.elements().iter().filter_map(|place| u32::try_from(place.partition()).ok()).collect();
             self.shared.own(owned);
             partitions
                 .set_all_offsets(Offset::End)
@@ -114,30 +111,18 @@ impl KafkaMembership {
         let shared = Arc::new(Shared::default());
         let mut settings = vec![("group.id", group)];
         settings.extend_from_slice(SETTINGS);
-        let context = Assigned {
-            shared: Arc::clone(&shared),
-            context: Context,
-        };
+        let context = Assigned { shared: Arc::clone(&shared), context: Context };
         let consumer: BaseConsumer<Assigned> = client.create(&settings, context)?;
         let name = format!("consumer group {group:?}");
-        consumer
-            .subscribe(&[topic])
-            .map_err(|error| client.failed(&name, "cannot be joined", &error))?;
+        consumer.subscribe(&[topic]).map_err(|error| client.failed(&name, "cannot be joined", &error))?;
         let polled = Arc::clone(&shared);
-        let poller = thread::Builder::new()
-            .name("kafka-membership".to_owned())
-            .spawn(move || poll(&consumer, &polled));
+        let poller = thread::Builder::new().name("kafka-membership".to_owned()).spawn(move || poll(&consumer, &polled));
         let poller = poller.map_err(|error| {
             Error::new(ErrorKind::Retry, &name, "cannot start a thread")
                 .hint("raise the limit of threads")
                 .caused_by(error)
         })?;
-        Ok(KafkaMembership {
-            shared,
-            name,
-            told: None,
-            poller: Some(poller),
-        })
+        Ok(KafkaMembership { shared, name, told: None, poller: Some(poller) })
     }
 }
 
@@ -167,9 +152,7 @@ impl Membership for KafkaMembership {
                 let mut state = self.shared.state();
                 if let Some(error) = state.error.take() {
                     let (kind, hint) = advice(error.rdkafka_error_code());
-                    return Err(Error::new(kind, &self.name, error.to_string())
-                        .hint(hint)
-                        .caused_by(error));
+                    return Err(Error::new(kind, &self.name, error.to_string()).hint(hint).caused_by(error));
                 }
                 if state.owned.is_some() && state.owned != self.told {
                     self.told = state.owned.clone();

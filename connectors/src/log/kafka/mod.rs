@@ -37,11 +37,7 @@ impl KafkaLog {
         let reached = Arc::clone(&client);
         blocking(move || reached.reach()).await?;
         let writer = Arc::new(Writer::new(Arc::clone(&client)));
-        Ok(KafkaLog {
-            client,
-            writer,
-            options,
-        })
+        Ok(KafkaLog { client, writer, options })
     }
 
     fn full_name(&self, name: &str) -> String {
@@ -50,18 +46,12 @@ impl KafkaLog {
 
     /// Refuses topics and partitions that are not there; returns the places by their full names.
     async fn check(&self, places: Vec<TopicPartition>) -> Result<Vec<(String, i32)>> {
-        let full: Vec<(String, TopicPartition)> = places
-            .into_iter()
-            .map(|place| (self.full_name(&place.topic), place))
-            .collect();
+        let full: Vec<(String, TopicPartition)> =
+            places.into_iter().map(|place| (self.full_name(&place.topic), place)).collect();
         let known = |full: Vec<(String, TopicPartition)>, client: &Client, ask: bool| {
             full.into_iter()
                 .map(|(name, place)| {
-                    let found = if ask {
-                        client.partition_count(&name)?
-                    } else {
-                        client.known_partitions(&name)
-                    };
+                    let found = if ask { client.partition_count(&name)? } else { client.known_partitions(&name) };
                     let count = found.ok_or_else(|| topics::unknown_topic(&place.topic))?;
                     let number = i32::try_from(place.partition).ok().filter(|_| place.partition < count);
                     let number =
@@ -70,10 +60,7 @@ impl KafkaLog {
                 })
                 .collect::<Result<Vec<_>>>()
         };
-        if full
-            .iter()
-            .all(|(name, _)| self.client.known_partitions(name).is_some())
-        {
+        if full.iter().all(|(name, _)| self.client.known_partitions(name).is_some()) {
             return known(full, &self.client, false);
         }
         let client = Arc::clone(&self.client);
@@ -83,11 +70,7 @@ impl KafkaLog {
     /// Makes the topics on the cluster, whatever their names here.
     async fn make(&self, specs: &[TopicSpec], names: &[String], newest: NewestSettings) -> Result<()> {
         let admin: AdminClient<_> = self.client.admin()?;
-        let new: Vec<NewTopic<'_>> = specs
-            .iter()
-            .zip(names)
-            .map(|(spec, name)| describe(spec, name, newest))
-            .collect();
+        let new: Vec<NewTopic<'_>> = specs.iter().zip(names).map(|(spec, name)| describe(spec, name, newest)).collect();
         let options = AdminOptions::new().request_timeout(Some(client::REQUEST_TIMEOUT));
         let results = admin
             .create_topics(&new, &options)
@@ -137,13 +120,8 @@ impl EventLog for KafkaLog {
         specs.iter().try_for_each(topics::check_spec)?;
         let names: Vec<String> = specs.iter().map(|spec| self.full_name(&spec.name)).collect();
         let (client, asked) = (Arc::clone(&self.client), names.clone());
-        let found = blocking(move || {
-            asked
-                .iter()
-                .map(|name| client.partition_count(name))
-                .collect::<Result<Vec<_>>>()
-        })
-        .await?;
+        let found =
+            blocking(move || asked.iter().map(|name| client.partition_count(name)).collect::<Result<Vec<_>>>()).await?;
         for (spec, found) in specs.iter().zip(&found) {
             match found {
                 Some(found) if *found != spec.partitions => {
@@ -178,15 +156,8 @@ impl EventLog for KafkaLog {
         for record in &records {
             topics::check_size(record)?;
             // Few places for many records: the last ones met are looked at first.
-            if !places
-                .iter()
-                .rev()
-                .any(|place| place.partition == record.partition && place.topic == record.topic)
-            {
-                places.push(TopicPartition {
-                    topic: Arc::clone(&record.topic),
-                    partition: record.partition,
-                });
+            if !places.iter().rev().any(|place| place.partition == record.partition && place.topic == record.topic) {
+                places.push(TopicPartition { topic: Arc::clone(&record.topic), partition: record.partition });
             }
         }
         self.check(places).await?;
@@ -202,9 +173,7 @@ impl EventLog for KafkaLog {
     }
 
     async fn reader(&self, from: Vec<(TopicPartition, u64)>) -> Result<Box<dyn LogReader>> {
-        let places = self
-            .check(from.iter().map(|(place, _)| place.clone()).collect())
-            .await?;
+        let places = self.check(from.iter().map(|(place, _)| place.clone()).collect()).await?;
         let (client, asked) = (Arc::clone(&self.client), places.clone());
         let (starts, ends) = blocking(move || Ok((client.starts(&asked)?, client.ends(&asked)?))).await?;
         for (((place, offset), start), end) in from.iter().zip(starts).zip(ends) {
@@ -215,16 +184,9 @@ impl EventLog for KafkaLog {
                 return Err(topics::out_of_range(&place.topic, place.partition, *offset, end));
             }
         }
-        let sources = places
-            .into_iter()
-            .zip(from)
-            .map(|((name, partition), (_, offset))| (name, partition, offset))
-            .collect();
-        Ok(Box::new(KafkaReader::open(
-            &self.client,
-            Arc::clone(&self.options.clock),
-            sources,
-        )?))
+        let sources =
+            places.into_iter().zip(from).map(|((name, partition), (_, offset))| (name, partition, offset)).collect();
+        Ok(Box::new(KafkaReader::open(&self.client, Arc::clone(&self.options.clock), sources)?))
     }
 
     async fn join(&self, group: &str, leading_topic: &str) -> Result<Box<dyn Membership>> {
@@ -233,9 +195,7 @@ impl EventLog for KafkaLog {
         let found = blocking(move || client.partition_count(&asked)).await?;
         found.ok_or_else(|| topics::unknown_topic(leading_topic))?;
         let (client, group) = (Arc::clone(&self.client), self.full_name(group));
-        Ok(Box::new(
-            blocking(move || KafkaMembership::join(&client, &group, &name)).await?,
-        ))
+        Ok(Box::new(blocking(move || KafkaMembership::join(&client, &group, &name)).await?))
     }
 }
 

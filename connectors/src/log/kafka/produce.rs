@@ -50,10 +50,7 @@ impl Delivery {
 
     /// Keeps the first error.
     fn fail(&self, error: KafkaError) {
-        self.error
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .get_or_insert(error);
+        self.error.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
     }
 
     pub(super) async fn done(&self) -> Result<()> {
@@ -100,10 +97,7 @@ pub(super) struct Writer {
 
 impl Writer {
     pub(super) fn new(client: Arc<Client>) -> Writer {
-        Writer {
-            client,
-            producer: Mutex::default(),
-        }
+        Writer { client, producer: Mutex::default() }
     }
 
     fn producer(&self) -> Result<Arc<LogProducer>> {
@@ -132,9 +126,7 @@ impl Writer {
         });
         let mut names: Vec<(Arc<str>, String)> = Vec::new();
         for (sent, record) in records.iter().enumerate() {
-            let known = names
-                .iter()
-                .position(|(topic, _)| Arc::ptr_eq(topic, &record.topic) || *topic == record.topic);
+            let known = names.iter().position(|(topic, _)| Arc::ptr_eq(topic, &record.topic) || *topic == record.topic);
             let index = known.unwrap_or_else(|| {
                 names.push((Arc::clone(&record.topic), topics::full_name(namespace, &record.topic)));
                 names.len() - 1

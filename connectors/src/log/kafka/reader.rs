@@ -52,13 +52,7 @@ impl KafkaReader {
         let consumer: BaseConsumer<Context> = client.create(SETTINGS, Context)?;
         let fetcher = Fetcher::start(consumer, &places)
             .map_err(|code| client.failed("a reader", "cannot start", &KafkaError::MessageConsumption(code)))?;
-        Ok(KafkaReader {
-            client: Arc::clone(client),
-            fetcher,
-            places,
-            clock,
-            failure: None,
-        })
+        Ok(KafkaReader { client: Arc::clone(client), fetcher, places, clock, failure: None })
     }
 
     /// Without waiting.
@@ -83,8 +77,7 @@ impl KafkaReader {
             Some((topic, partition, _)) => format!("topic {topic:?} partition {partition}"),
             None => "reading".to_owned(),
         };
-        self.client
-            .failed(&what, "failed", &KafkaError::MessageConsumption(failure.code))
+        self.client.failed(&what, "failed", &KafkaError::MessageConsumption(failure.code))
     }
 }
 

@@ -53,10 +53,7 @@ impl Faults {
     }
 
     pub(super) fn new(seed: u64, rates: LogFaults) -> Faults {
-        Faults {
-            random: Arc::new(SeededRandom::new(seed)),
-            rates: Mutex::new(rates),
-        }
+        Faults { random: Arc::new(SeededRandom::new(seed)), rates: Mutex::new(rates) }
     }
 
     pub(super) fn set(&self, rates: LogFaults) {
@@ -95,17 +92,11 @@ impl Faults {
         let rates = self.rates();
         let fails = self.random.happens(rates.poll_fails);
         let slow = self.random.happens(rates.poll_is_slow);
-        let share = self
-            .random
-            .below(1 + u64::try_from(rates.poll_delay_max.as_millis()).unwrap_or(u64::MAX - 1));
+        let share = self.random.below(1 + u64::try_from(rates.poll_delay_max.as_millis()).unwrap_or(u64::MAX - 1));
         if fails {
             return Err(injected("poll", "injected failure"));
         }
-        Ok(if slow {
-            Duration::from_millis(share)
-        } else {
-            Duration::ZERO
-        })
+        Ok(if slow { Duration::from_millis(share) } else { Duration::ZERO })
     }
 }
 

@@ -51,10 +51,7 @@ impl Groups {
     pub(super) fn assign(&self, group: &str, member: &str, partitions: BTreeSet<u32>) {
         let mut groups = self.lock();
         let group = groups.entry(group.to_owned()).or_default();
-        group
-            .assigned
-            .get_or_insert_default()
-            .insert(member.to_owned(), partitions);
+        group.assigned.get_or_insert_default().insert(member.to_owned(), partitions);
         drop(groups);
         self.changed.notify_waiters();
     }
@@ -80,13 +77,7 @@ impl MemoryMembership {
             number
         };
         records.groups.changed.notify_waiters();
-        MemoryMembership {
-            records,
-            group,
-            client_id,
-            number,
-            told: None,
-        }
+        MemoryMembership { records, group, client_id, number, told: None }
     }
 }
 
@@ -109,11 +100,7 @@ impl Membership for MemoryMembership {
         loop {
             let mut changed = std::pin::pin!(records.groups.changed.notified());
             changed.as_mut().enable();
-            let owned = records
-                .groups
-                .lock()
-                .get(&self.group)
-                .map(|group| group.owned(self.number, &self.client_id));
+            let owned = records.groups.lock().get(&self.group).map(|group| group.owned(self.number, &self.client_id));
             if owned != self.told && owned.is_some() {
                 self.told = owned.clone();
                 return Ok(owned.unwrap_or_default());

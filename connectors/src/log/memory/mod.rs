@@ -58,11 +58,7 @@ impl MemoryLog {
     /// A log of its own, empty and without faults.
     pub fn new(options: OpenOptions) -> MemoryLog {
         MemoryLog {
-            records: Arc::new(Records {
-                topics: Mutex::default(),
-                groups: Groups::default(),
-                appended: Notify::new(),
-            }),
+            records: Arc::new(Records { topics: Mutex::default(), groups: Groups::default(), appended: Notify::new() }),
             options,
             faults: Arc::new(Faults::none()),
         }
@@ -72,10 +68,7 @@ impl MemoryLog {
     pub fn fork(&self, client_id: &str, seed: u64, faults: LogFaults) -> MemoryLog {
         MemoryLog {
             records: Arc::clone(&self.records),
-            options: OpenOptions {
-                client_id: client_id.to_owned(),
-                ..self.options.clone()
-            },
+            options: OpenOptions { client_id: client_id.to_owned(), ..self.options.clone() },
             faults: Arc::new(Faults::new(seed, faults)),
         }
     }
@@ -106,11 +99,7 @@ impl MemoryLog {
 
     fn check(&self, topic: &str, partition: u32) -> Result<()> {
         let partitions = self.partitions_of(topic)?;
-        if partition < partitions {
-            Ok(())
-        } else {
-            Err(topics::unknown_partition(topic, partition, partitions))
-        }
+        if partition < partitions { Ok(()) } else { Err(topics::unknown_partition(topic, partition, partitions)) }
     }
 }
 
@@ -124,22 +113,12 @@ impl EventLog for MemoryLog {
             let name = self.full_name(&spec.name);
             match all.get(&name) {
                 Some(found) if found.spec.partitions != spec.partitions => {
-                    return Err(topics::other_partition_count(
-                        &spec.name,
-                        found.spec.partitions,
-                        spec.partitions,
-                    ));
+                    return Err(topics::other_partition_count(&spec.name, found.spec.partitions, spec.partitions));
                 }
                 Some(_) => {}
                 None => {
                     let partitions = (0..spec.partitions).map(|_| Vec::new()).collect();
-                    all.insert(
-                        name,
-                        Topic {
-                            spec: spec.clone(),
-                            partitions,
-                        },
-                    );
+                    all.insert(name, Topic { spec: spec.clone(), partitions });
                 }
             }
         }
@@ -159,9 +138,8 @@ impl EventLog for MemoryLog {
         {
             let mut all = self.records.topics();
             for record in records.into_iter().take(appended) {
-                let topic = all
-                    .get_mut(&self.full_name(&record.topic))
-                    .ok_or_else(|| topics::unknown_topic(&record.topic))?;
+                let topic =
+                    all.get_mut(&self.full_name(&record.topic)).ok_or_else(|| topics::unknown_topic(&record.topic))?;
                 topic.partitions[record.partition as usize].push(Stored {
                     timestamp_ms: record.timestamp_ms,
                     key: record.key,
@@ -189,17 +167,10 @@ impl EventLog for MemoryLog {
     }
 
     async fn reader(&self, from: Vec<(TopicPartition, u64)>) -> Result<Box<dyn LogReader>> {
-        let ends = self
-            .ends(&from.iter().map(|(partition, _)| partition.clone()).collect::<Vec<_>>())
-            .await?;
+        let ends = self.ends(&from.iter().map(|(partition, _)| partition.clone()).collect::<Vec<_>>()).await?;
         for ((partition, offset), end) in from.iter().zip(ends) {
             if *offset > end {
-                return Err(topics::out_of_range(
-                    &partition.topic,
-                    partition.partition,
-                    *offset,
-                    end,
-                ));
+                return Err(topics::out_of_range(&partition.topic, partition.partition, *offset, end));
             }
         }
         let sources = from
@@ -212,11 +183,6 @@ impl EventLog for MemoryLog {
     async fn join(&self, group: &str, leading_topic: &str) -> Result<Box<dyn Membership>> {
         let partitions = self.partitions_of(leading_topic)?;
         let records = Arc::clone(&self.records);
-        Ok(Box::new(MemoryMembership::join(
-            records,
-            self.full_name(group),
-            self.options.client_id.clone(),
-            partitions,
-        )))
+        Ok(Box::new(MemoryMembership::join(records, self.full_name(group), self.options.client_id.clone(), partitions)))
     }
 }

@@ -26,14 +26,8 @@ struct Source {
 
 impl MemoryReader {
     pub(super) fn new(log: MemoryLog, sources: Vec<(String, usize, u64)>) -> MemoryReader {
-        let sources = sources
-            .into_iter()
-            .map(|(topic, partition, offset)| Source {
-                topic,
-                partition,
-                offset,
-            })
-            .collect();
+        let sources =
+            sources.into_iter().map(|(topic, partition, offset)| Source { topic, partition, offset }).collect();
         MemoryReader { log, sources, first: 0 }
     }
 

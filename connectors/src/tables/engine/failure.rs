@@ -14,31 +14,20 @@ pub(super) struct Failure {
 impl Failure {
     /// A failure of the front itself.
     pub(super) fn new(status: u16, code: u32, cause: &str) -> Failure {
-        Failure {
-            status,
-            code,
-            text: format!("Code: {code}. DB::Exception: {cause}"),
-        }
+        Failure { status, code, text: format!("Code: {code}. DB::Exception: {cause}") }
     }
 
     /// A failure that the engine tells.
     pub(super) fn of_engine(text: String) -> Failure {
         let code = super::super::failure::code_of(&text).unwrap_or(1001);
-        Failure {
-            status: status_of(code),
-            code,
-            text,
-        }
+        Failure { status: status_of(code), code, text }
     }
 
     pub(super) fn into_response(self, version: &str) -> Response<Body> {
         let mut response = Response::new(Body::from(format!("{} (version {version})\n", self.text.trim_end())));
         *response.status_mut() = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let headers = response.headers_mut();
-        headers.insert(
-            header::CONTENT_TYPE,
-            HeaderValue::from_static("text/plain; charset=UTF-8"),
-        );
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=UTF-8"));
         headers.insert("x-clickhouse-exception-code", HeaderValue::from(self.code));
         response
     }

@@ -111,45 +111,26 @@ impl Engine {
         path.extend_from_slice(data.as_os_str().as_bytes());
         // Without it, a DATETIME without a zone would mean another instant on another machine.
         let zone = b"--session_timezone=UTC".to_vec();
-        let arguments = [b"clickhouse".to_vec(), path, zone]
-            .map(CString::new)
-            .into_iter()
-            .collect::<Result<Vec<_>, _>>();
+        let arguments =
+            [b"clickhouse".to_vec(), path, zone].map(CString::new).into_iter().collect::<Result<Vec<_>, _>>();
         let arguments = arguments.map_err(|error| {
-            Error::new(
-                ErrorKind::Config,
-                format!("warehouse {}", data.display()),
-                "the path holds a NUL",
-            )
-            .caused_by(error)
+            Error::new(ErrorKind::Config, format!("warehouse {}", data.display()), "the path holds a NUL")
+                .caused_by(error)
         })?;
         // SAFETY: called before the first connection, as the library asks; takes a plain integer. Rust and tokio handle
         // the signals of this process.
         unsafe { (functions.set_signal_handlers)(0) };
         let first = connect(&functions, &arguments).ok_or_else(|| {
-            Error::new(
-                ErrorKind::Config,
-                format!("warehouse {}", data.display()),
-                "the engine cannot open its data",
-            )
-            .hint("see the log above; the directory must be writable and not be in use")
+            Error::new(ErrorKind::Config, format!("warehouse {}", data.display()), "the engine cannot open its data")
+                .hint("see the log above; the directory must be writable and not be in use")
         })?;
-        Ok(Engine {
-            functions,
-            first,
-            arguments,
-            _library: ManuallyDrop::new(library),
-        })
+        Ok(Engine { functions, first, arguments, _library: ManuallyDrop::new(library) })
     }
 
     /// A connection of its own for one request: settings and the current database end with it.
     pub(super) fn session(&self) -> Result<Session<'_>, String> {
         match connect(&self.functions, &self.arguments) {
-            Some(connection) => Ok(Session {
-                engine: self,
-                connection,
-                _one_thread: PhantomData,
-            }),
+            Some(connection) => Ok(Session { engine: self, connection, _one_thread: PhantomData }),
             None => Err("Code: 210. DB::Exception: the engine takes no further connection. (NETWORK_ERROR)".to_owned()),
         }
     }
@@ -199,12 +180,7 @@ impl Session<'_> {
     /// How many statements the text holds; 0 when it does not parse.
     pub(super) fn statements(&self, sql: &[u8]) -> u32 {
         let size = u32::try_from(size_of::<Analysis>()).unwrap_or(0);
-        let mut analysis = Analysis {
-            struct_size: size,
-            statement_count: 0,
-            flags: 0,
-            query_class: 0,
-        };
+        let mut analysis = Analysis { struct_size: size, statement_count: 0, flags: 0, query_class: 0 };
         // SAFETY: the connection is open; the text is passed with its length and lives through the call; no target
         // database is allowed as NULL; `analysis` states its own size.
         let state = unsafe {

@@ -55,9 +55,7 @@ async fn serve(State(front): State<Arc<Front>>, request: Request) -> Response<Bo
     }
     let mut response = match request.uri().path() {
         "/ping" | "/replicas_status" => Response::new(Body::from("Ok.\n")),
-        "/" => Box::pin(answer(&front, request))
-            .await
-            .unwrap_or_else(|failure| failure.into_response(&front.version)),
+        "/" => Box::pin(answer(&front, request)).await.unwrap_or_else(|failure| failure.into_response(&front.version)),
         path => Failure::new(404, 60, &format!("There is no handle {path}")).into_response(&front.version),
     };
     response.headers_mut().insert(DIRECTORY_HEADER, front.directory.clone());
@@ -66,18 +64,11 @@ async fn serve(State(front): State<Arc<Front>>, request: Request) -> Response<Bo
 
 async fn answer(front: &Arc<Front>, request: Request) -> Result<Response<Body>, Failure> {
     let Ok(_admitted) = Arc::clone(&front.admitted).try_acquire_owned() else {
-        return Err(Failure::new(
-            503,
-            202,
-            "Too many simultaneous queries. (TOO_MANY_SIMULTANEOUS_QUERIES)",
-        ));
+        return Err(Failure::new(503, 202, "Too many simultaneous queries. (TOO_MANY_SIMULTANEOUS_QUERIES)"));
     };
     let (parts, body) = request.into_parts();
     let mut asked = Asked::of(&parts.method, &parts.uri, &parts.headers)?;
-    let mut body = Pieces {
-        first: Vec::new(),
-        rest: body.into_data_stream(),
-    };
+    let mut body = Pieces { first: Vec::new(), rest: body.into_data_stream() };
     if let Some(boundary) = form_boundary(&parts.headers) {
         body.read_all().await?;
         let fields =
@@ -130,15 +121,12 @@ async fn run_query(front: &Arc<Front>, asked: &Asked, text: Vec<u8>) -> Result<A
     let permit = turn(front).await;
     let (engine, preparation) = (Arc::clone(&front.engine), asked.preparation());
     let parameters = asked.parameters.clone();
-    let format = asked
-        .default_format
-        .clone()
-        .unwrap_or_else(|| "TabSeparated".to_owned());
+    let format = asked.default_format.clone().unwrap_or_else(|| "TabSeparated".to_owned());
     blocking(permit, move || {
         let session = engine.session()?;
         if session.statements(&text) > 1 {
             return Err(
-                "Code: 62. DB::Exception: Syntax error (Multi-statements are not allowed). (SYNTAX_ERROR)".to_owned(),
+                "Code: 62. DB::Exception: Syntax error (Multi-statements are not allowed). (SYNTAX_ERROR)".to_owned()
             );
         }
         for statement in preparation {
@@ -173,7 +161,7 @@ async fn run_insert(
                 // Not the end of the data: the client went away. Dropping the insert cancels it.
                 None => {
                     return Err(
-                        "Code: 210. DB::Exception: the client went away during the insert. (NETWORK_ERROR)".to_owned(),
+                        "Code: 210. DB::Exception: the client went away during the insert. (NETWORK_ERROR)".to_owned()
                     );
                 }
             }
@@ -276,11 +264,7 @@ impl Pieces {
     async fn read_all(&mut self) -> Result<(), Failure> {
         self.read_to(STATEMENT_BYTES_MAX + 1).await?;
         if self.first.len() > STATEMENT_BYTES_MAX {
-            return Err(Failure::new(
-                413,
-                62,
-                "the statement is longer than 64 MiB. (QUERY_IS_TOO_LARGE)",
-            ));
+            return Err(Failure::new(413, 62, "the statement is longer than 64 MiB. (QUERY_IS_TOO_LARGE)"));
         }
         Ok(())
     }

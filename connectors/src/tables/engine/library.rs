@@ -15,20 +15,14 @@ pub fn find() -> Result<PathBuf> {
     };
     if let Some(named) = std::env::var_os("LINLI_CHDB") {
         let named = PathBuf::from(named);
-        return if named.is_file() {
-            Ok(named)
-        } else {
-            Err(missing(&named, "is not there, but LINLI_CHDB names it"))
-        };
+        return if named.is_file() { Ok(named) } else { Err(missing(&named, "is not there, but LINLI_CHDB names it")) };
     }
     let cache = std::env::var_os("LINLI_CACHE")
         .map(PathBuf::from)
         .or_else(|| std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cache/linli")))
         .unwrap_or_default();
     let cached = cache.join(format!("chdb-{VERSION}/libchdb.so"));
-    let beside = std::env::current_exe()
-        .ok()
-        .and_then(|program| Some(program.parent()?.join("libchdb.so")));
+    let beside = std::env::current_exe().ok().and_then(|program| Some(program.parent()?.join("libchdb.so")));
     [Some(cached.clone()), beside]
         .into_iter()
         .flatten()

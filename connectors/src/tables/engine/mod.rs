@@ -58,11 +58,7 @@ pub async fn serve(options: EngineOptions, ready: impl FnOnce(&str), shutdown: C
     let directory = prepare(&options.directory)?;
     let _lock = lock(&directory, &shutdown).await?;
     if SERVING.swap(true, Ordering::SeqCst) {
-        return Err(Error::new(
-            ErrorKind::Config,
-            name(&directory),
-            "this process already serves another warehouse",
-        ));
+        return Err(Error::new(ErrorKind::Config, name(&directory), "this process already serves another warehouse"));
     }
     let served = serve_locked(&library, &directory, ready, shutdown).await;
     SERVING.store(false, Ordering::SeqCst);
@@ -94,13 +90,8 @@ async fn serve_locked(
         timezone,
         directory: directory_header(directory),
     });
-    let listener = TcpListener::bind(("127.0.0.1", 0))
-        .await
-        .map_err(failed("cannot listen on the loopback"))?;
-    let address = format!(
-        "http://{}",
-        listener.local_addr().map_err(failed("cannot listen on the loopback"))?
-    );
+    let listener = TcpListener::bind(("127.0.0.1", 0)).await.map_err(failed("cannot listen on the loopback"))?;
+    let address = format!("http://{}", listener.local_addr().map_err(failed("cannot listen on the loopback"))?);
     write_whole(&directory.join(ADDRESS_FILE), &address).map_err(failed("cannot write its address file"))?;
     tracing::info!(address, directory = %directory.display(), version = front.version, "warehouse engine ready");
     ready(&address);
@@ -126,12 +117,9 @@ async fn close(engine: Arc<ffi::Engine>, directory: &Path) -> Result<()> {
     loop {
         match Arc::try_unwrap(engine) {
             Ok(engine) => {
-                return tokio::task::spawn_blocking(move || drop(engine))
-                    .await
-                    .map_err(|error| {
-                        Error::new(ErrorKind::Corrupt, name(directory), "the engine broke while closing")
-                            .caused_by(error)
-                    });
+                return tokio::task::spawn_blocking(move || drop(engine)).await.map_err(|error| {
+                    Error::new(ErrorKind::Corrupt, name(directory), "the engine broke while closing").caused_by(error)
+                });
             }
             Err(_) if waited >= FINISH_WITHIN => {
                 return Err(Error::new(ErrorKind::Retry, name(directory), "a statement still runs"));
@@ -145,9 +133,8 @@ async fn close(engine: Arc<ffi::Engine>, directory: &Path) -> Result<()> {
 
 /// The engine with its version and time zone.
 fn describe(engine: ffi::Engine) -> Result<(ffi::Engine, String, String)> {
-    let asked = engine
-        .session()
-        .and_then(|session| session.query(b"SELECT version(), timezone()", "TabSeparated", &[]));
+    let asked =
+        engine.session().and_then(|session| session.query(b"SELECT version(), timezone()", "TabSeparated", &[]));
     let answer = asked.map_err(|error| Error::new(ErrorKind::Config, "warehouse engine", error))?;
     let line = String::from_utf8_lossy(&answer.body).trim().to_owned();
     let (version, timezone) = line.split_once('\t').unwrap_or((&line, "UTC"));
@@ -165,13 +152,9 @@ pub fn cancel_when_stdin_ends(token: CancellationToken) -> Result<()> {
         token.cancel();
     };
     // A thread of its own: tokio's reads of standard input keep a runtime from ending.
-    std::thread::Builder::new()
-        .name("stdin".to_owned())
-        .spawn(watch)
-        .map(drop)
-        .map_err(|error| {
-            Error::new(ErrorKind::Config, "warehouse engine", "cannot watch its standard input").caused_by(error)
-        })
+    std::thread::Builder::new().name("stdin".to_owned()).spawn(watch).map(drop).map_err(|error| {
+        Error::new(ErrorKind::Config, "warehouse engine", "cannot watch its standard input").caused_by(error)
+    })
 }
 
 fn name(directory: &Path) -> String {
@@ -180,13 +163,11 @@ fn name(directory: &Path) -> String {
 
 /// Makes the directory and gives its one true path.
 pub(super) fn prepare(directory: &Path) -> Result<PathBuf> {
-    fs::create_dir_all(directory)
-        .and_then(|()| fs::canonicalize(directory))
-        .map_err(|error| {
-            Error::new(ErrorKind::Config, name(directory), "cannot be made")
-                .hint("name a directory that this user may write to")
-                .caused_by(error)
-        })
+    fs::create_dir_all(directory).and_then(|()| fs::canonicalize(directory)).map_err(|error| {
+        Error::new(ErrorKind::Config, name(directory), "cannot be made")
+            .hint("name a directory that this user may write to")
+            .caused_by(error)
+    })
 }
 
 /// Takes the directory for this process.
@@ -207,33 +188,22 @@ async fn lock(directory: &Path, shutdown: &CancellationToken) -> Result<File> {
     while rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive).is_err() {
         if waited >= LOCK_WITHIN || shutdown.is_cancelled() {
             let owner = fs::read_to_string(&path).unwrap_or_default();
-            return Err(Error::new(
-                ErrorKind::Config,
-                name(directory),
-                format!("belongs to process {}", owner.trim()),
-            )
-            .hint("one process owns a warehouse directory: stop that one, or name another directory"));
+            return Err(Error::new(ErrorKind::Config, name(directory), format!("belongs to process {}", owner.trim()))
+                .hint("one process owns a warehouse directory: stop that one, or name another directory"));
         }
         SystemClock.sleep(LOCK_AGAIN).await;
         waited += LOCK_AGAIN;
     }
     // The address of a predecessor that crashed.
     drop(fs::remove_file(directory.join(ADDRESS_FILE)));
-    file.set_len(0)
-        .and_then(|()| writeln!(file, "{}", std::process::id()))
-        .map_err(failed)?;
+    file.set_len(0).and_then(|()| writeln!(file, "{}", std::process::id())).map_err(failed)?;
     Ok(file)
 }
 
 /// Appears whole or not at all.
 fn write_whole(path: &Path, line: &str) -> std::io::Result<()> {
     let fresh = path.with_extension("fresh");
-    let mut file = OpenOptions::new()
-        .create(true)
-        .truncate(true)
-        .write(true)
-        .mode(0o600)
-        .open(&fresh)?;
+    let mut file = OpenOptions::new().create(true).truncate(true).write(true).mode(0o600).open(&fresh)?;
     writeln!(file, "{line}")?;
     file.sync_all()?;
     fs::rename(&fresh, path)

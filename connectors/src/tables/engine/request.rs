@@ -38,10 +38,7 @@ const WITHOUT_MEANING: [&str; 14] = [
 
 impl Asked {
     pub(super) fn of(method: &Method, uri: &Uri, headers: &HeaderMap) -> Result<Asked, Failure> {
-        let mut asked = Asked {
-            read_only: method == Method::GET,
-            ..Asked::default()
-        };
+        let mut asked = Asked { read_only: method == Method::GET, ..Asked::default() };
         asked.database = header_text(headers, "x-clickhouse-database");
         asked.default_format = header_text(headers, "x-clickhouse-format");
         for (name, value) in url::form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes()) {
@@ -49,11 +46,7 @@ impl Asked {
         }
         let plain = |value: &str| matches!(value, "" | "identity");
         if header_text(headers, "content-encoding").is_some_and(|encoding| !plain(&encoding)) {
-            return Err(Failure::new(
-                501,
-                48,
-                "compressed bodies are not supported: send them as they are",
-            ));
+            return Err(Failure::new(501, 48, "compressed bodies are not supported: send them as they are"));
         }
         Ok(asked)
     }
@@ -77,11 +70,7 @@ impl Asked {
                 Some(parameter) => self.parameters.push((parameter.to_owned(), value)),
                 None if is_setting(name) => self.settings.push((name.to_owned(), value)),
                 None => {
-                    return Err(Failure::new(
-                        404,
-                        115,
-                        &format!("Unknown setting {name:?}. (UNKNOWN_SETTING)"),
-                    ));
+                    return Err(Failure::new(404, 115, &format!("Unknown setting {name:?}. (UNKNOWN_SETTING)")));
                 }
             },
         }
@@ -109,10 +98,7 @@ fn header_text(headers: &HeaderMap, name: &str) -> Option<String> {
 }
 
 fn is_setting(name: &str) -> bool {
-    !name.is_empty()
-        && name
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'.')
+    !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'.')
 }
 
 /// A name as SQL quotes it.
@@ -133,20 +119,12 @@ pub(super) fn refusal(headers: &HeaderMap) -> Option<Failure> {
         None => host.rsplit_once(':').map_or(host.as_str(), |(name, _)| name),
     };
     if !matches!(name, "127.0.0.1" | "localhost" | "::1") {
-        return Some(Failure::new(
-            403,
-            497,
-            "the warehouse engine answers on the loopback only. (ACCESS_DENIED)",
-        ));
+        return Some(Failure::new(403, 497, "the warehouse engine answers on the loopback only. (ACCESS_DENIED)"));
     }
     let site = header_text(headers, "sec-fetch-site");
     let of_a_page = site.is_some_and(|site| !matches!(site.as_str(), "none" | "same-origin"));
     if headers.contains_key(header::ORIGIN) || of_a_page {
-        return Some(Failure::new(
-            403,
-            497,
-            "the warehouse engine answers no web pages. (ACCESS_DENIED)",
-        ));
+        return Some(Failure::new(403, 497, "the warehouse engine answers no web pages. (ACCESS_DENIED)"));
     }
     None
 }
@@ -180,9 +158,7 @@ pub(super) fn form_fields(body: &[u8], boundary: &str) -> Option<Vec<(String, Ve
 }
 
 fn field_name(head: &str) -> Option<String> {
-    let line = head
-        .lines()
-        .find(|line| line.to_ascii_lowercase().starts_with("content-disposition:"))?;
+    let line = head.lines().find(|line| line.to_ascii_lowercase().starts_with("content-disposition:"))?;
     let name = line.split(';').find_map(|part| part.trim().strip_prefix("name="))?;
     Some(name.trim_matches('"').to_owned())
 }
@@ -199,9 +175,8 @@ mod tests {
 
     #[test]
     fn the_url_says_what_is_asked() {
-        let uri: Uri = "/?query=SELECT+%7Ba%3AString%7D&param_a=%E9%82%BB&database=l&max_threads=2&user=x"
-            .parse()
-            .expect("a URL");
+        let uri: Uri =
+            "/?query=SELECT+%7Ba%3AString%7D&param_a=%E9%82%BB&database=l&max_threads=2&user=x".parse().expect("a URL");
         let asked = Asked::of(&Method::POST, &uri, &HeaderMap::new()).expect("understood");
         assert_eq!(asked.query.as_deref(), Some("SELECT {a:String}"));
         assert_eq!(asked.parameters, [("a".to_owned(), "邻".to_owned())]);
@@ -216,10 +191,7 @@ mod tests {
     fn a_get_cannot_write() {
         let uri: Uri = "/?readonly=0&max_threads=1".parse().expect("a URL");
         let asked = Asked::of(&Method::GET, &uri, &HeaderMap::new()).expect("understood");
-        assert_eq!(
-            asked.preparation(),
-            ["SET max_threads = '1'", "SET readonly = '2'", "SET readonly = '0'"]
-        );
+        assert_eq!(asked.preparation(), ["SET max_threads = '1'", "SET readonly = '2'", "SET readonly = '0'"]);
     }
 
     #[test]
@@ -243,13 +215,7 @@ mod tests {
     fn forms_are_read_and_broken_ones_refused() {
         let form = b"--b\r\nContent-Disposition: form-data; name=\"query\"\r\n\r\nSELECT\r\n1\r\n--b\r\ncontent-disposition: form-data; name=param_a\r\n\r\n\r\n--b--\r\n";
         let fields = form_fields(form, "b").expect("a form");
-        assert_eq!(
-            fields,
-            [
-                ("query".to_owned(), b"SELECT\r\n1".to_vec()),
-                ("param_a".to_owned(), Vec::new())
-            ]
-        );
+        assert_eq!(fields, [("query".to_owned(), b"SELECT\r\n1".to_vec()), ("param_a".to_owned(), Vec::new())]);
         for end in 0..form.len() - 4 {
             assert_eq!(form_fields(&form[..end], "b"), None, "cut at {end}");
         }

@@ -29,42 +29,24 @@ pub(super) fn insert(text: &[u8]) -> Option<Insert> {
         }
         if word.is("INTO") {
             after_into = true;
-        } else if ["SELECT", "WITH", "FROM", "WATCH"]
-            .iter()
-            .any(|keyword| word.is(keyword))
-        {
+        } else if ["SELECT", "WITH", "FROM", "WATCH"].iter().any(|keyword| word.is(keyword)) {
             return None;
         } else if named && word.is("VALUES") {
-            return Some(Insert {
-                head: word.start,
-                format: "Values".to_owned(),
-                data: words.at,
-            });
+            return Some(Insert { head: word.start, format: "Values".to_owned(), data: words.at });
         } else if named && word.is("FORMAT") {
             let format = words.next()?;
             let format = String::from_utf8_lossy(&text[format.start..format.end]).into_owned();
-            let spaces = text[words.at..]
-                .iter()
-                .take_while(|byte| matches!(byte, b' ' | b'\t' | b'\r' | 0x0c))
-                .count();
+            let spaces = text[words.at..].iter().take_while(|byte| matches!(byte, b' ' | b'\t' | b'\r' | 0x0c)).count();
             let mut data = words.at + spaces;
             if text.get(data) == Some(&b'\n') {
                 data += 1;
             }
-            return Some(Insert {
-                head: word.start,
-                format,
-                data,
-            });
+            return Some(Insert { head: word.start, format, data });
         }
     }
     let head = text.trim_ascii_end();
     let head = head.strip_suffix(b";").unwrap_or(head).len();
-    named.then(|| Insert {
-        head,
-        format: "Values".to_owned(),
-        data: text.len(),
-    })
+    named.then(|| Insert { head, format: "Values".to_owned(), data: text.len() })
 }
 
 struct Word<'t> {
@@ -96,11 +78,7 @@ impl<'t> Words<'t> {
                 b'"' | b'`' => {
                     self.at += quoted(rest);
                     if self.depth == 0 {
-                        return Some(Word {
-                            text: self.text,
-                            start,
-                            end: self.at,
-                        });
+                        return Some(Word { text: self.text, start, end: self.at });
                     }
                 }
                 b'-' if rest.starts_with(b"--") => self.at += line(rest),
@@ -118,11 +96,7 @@ impl<'t> Words<'t> {
                     // A qualified name (`db.table`) is one word.
                     self.at += rest.iter().take_while(|byte| is_word(**byte) || **byte == b'.').count();
                     if self.depth == 0 {
-                        return Some(Word {
-                            text: self.text,
-                            start,
-                            end: self.at,
-                        });
+                        return Some(Word { text: self.text, start, end: self.at });
                     }
                 }
                 _ => self.at += 1,
@@ -151,15 +125,11 @@ fn quoted(text: &[u8]) -> usize {
 }
 
 fn line(text: &[u8]) -> usize {
-    text.iter()
-        .position(|byte| *byte == b'\n')
-        .map_or(text.len(), |end| end + 1)
+    text.iter().position(|byte| *byte == b'\n').map_or(text.len(), |end| end + 1)
 }
 
 fn comment(text: &[u8]) -> usize {
-    text.windows(2)
-        .position(|two| two == b"*/")
-        .map_or(text.len(), |end| end + 2)
+    text.windows(2).position(|two| two == b"*/").map_or(text.len(), |end| end + 2)
 }
 
 #[cfg(test)]
@@ -175,24 +145,14 @@ mod tests {
     fn data_is_told_from_the_statement() {
         let check =
             |sql, head, format: &str, data| assert_eq!(parts(sql), Some((head, format.to_owned(), data)), "{sql}");
-        check(
-            "INSERT INTO t FORMAT RowBinary\n\n\u{1}",
-            "INSERT INTO t",
-            "RowBinary",
-            "\n\u{1}",
-        );
+        check("INSERT INTO t FORMAT RowBinary\n\n\u{1}", "INSERT INTO t", "RowBinary", "\n\u{1}");
         check(
             "insert into `a b`.t(`format`, values) format CSV 1,2",
             "insert into `a b`.t(`format`, values)",
             "CSV",
             "1,2",
         );
-        check(
-            "INSERT INTO t VALUES (1, 'FORMAT x')",
-            "INSERT INTO t",
-            "Values",
-            " (1, 'FORMAT x')",
-        );
+        check("INSERT INTO t VALUES (1, 'FORMAT x')", "INSERT INTO t", "Values", " (1, 'FORMAT x')");
         check("INSERT INTO t(a)VALUES(1);", "INSERT INTO t(a)", "Values", "(1);");
         check(
             "INSERT INTO t SETTINGS a = 1, b='VALUES' FORMAT Native\r\nx",

@@ -159,7 +159,8 @@ async fn addresses_of_the_page_lead_to_the_page_and_files_are_kept() {
 
 #[tokio::test]
 async fn a_port_in_use_is_told_with_a_hint() {
-    let taken = bind(ServeOptions { listen: SocketAddr::from(([127, 0, 0, 1], 0)), ..ServeOptions::default() }).await.unwrap();
+    let taken =
+        bind(ServeOptions { listen: SocketAddr::from(([127, 0, 0, 1], 0)), ..ServeOptions::default() }).await.unwrap();
     let again = bind(ServeOptions { listen: taken.address(), ..ServeOptions::default() }).await.unwrap_err();
     assert!(matches!(again, ServeError::InUse { .. }));
     assert!(again.to_string().contains(&taken.address().to_string()));

@@ -103,7 +103,8 @@ impl Answer {
     }
 
     pub fn json(&self) -> serde_json::Value {
-        serde_json::from_slice(&self.body).unwrap_or_else(|_| panic!("not JSON: {}", String::from_utf8_lossy(&self.body)))
+        serde_json::from_slice(&self.body)
+            .unwrap_or_else(|_| panic!("not JSON: {}", String::from_utf8_lossy(&self.body)))
     }
 }
 
@@ -125,8 +126,7 @@ impl Served {
 
     async fn open(&self, path: &str, headers: &str, more: &str) -> TcpStream {
         let mut line = TcpStream::connect(self.address).await.unwrap();
-        let host =
-            if headers.contains("host:") { String::new() } else { format!("host: {}\r\n", self.address) };
+        let host = if headers.contains("host:") { String::new() } else { format!("host: {}\r\n", self.address) };
         let request = format!("GET {path} HTTP/1.1\r\n{host}{headers}{more}\r\n");
         line.write_all(request.as_bytes()).await.unwrap();
         line

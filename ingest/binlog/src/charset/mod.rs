@@ -117,9 +117,7 @@ impl Charset {
     /// By its name: `utf8mb4`, `utf8`, `gbk`.
     pub fn named(name: &str) -> Result<Charset, TypeError> {
         let known = NAMES.iter().find(|(known, _)| known.eq_ignore_ascii_case(name));
-        known
-            .map(|(_, charset)| *charset)
-            .ok_or_else(|| TypeError::Charset(name.to_owned()))
+        known.map(|(_, charset)| *charset).ok_or_else(|| TypeError::Charset(name.to_owned()))
     }
 
     /// By the name of a collation: what stands before its first underscore is its character set.
@@ -198,18 +196,11 @@ impl Charset {
         }
         let (text, valid) = self.convert(bytes);
         write_text(text.as_bytes(), form, out);
-        if valid {
-            Outcome::Written
-        } else {
-            Outcome::Changed(WarningKind::InvalidText)
-        }
+        if valid { Outcome::Written } else { Outcome::Changed(WarningKind::InvalidText) }
     }
 
     fn is_utf8(self) -> bool {
-        matches!(
-            self,
-            Charset::Utf8mb4 | Charset::Utf8mb3 | Charset::Ascii | Charset::Binary
-        )
+        matches!(self, Charset::Utf8mb4 | Charset::Utf8mb3 | Charset::Ascii | Charset::Binary)
     }
 
     /// The text, and whether all of it was valid.
@@ -251,11 +242,7 @@ impl Charset {
             let run = runs.get(runs.partition_point(|run| run.0 <= number).wrapping_sub(1));
             let own = run.and_then(|(first, count, char)| {
                 let offset = number - first;
-                if offset < u32::from(*count) {
-                    char::from_u32(u32::from(*char) + offset)
-                } else {
-                    None
-                }
+                if offset < u32::from(*count) { char::from_u32(u32::from(*char) + offset) } else { None }
             });
             match own {
                 Some(char) => text.push(char),
@@ -282,10 +269,7 @@ impl Charset {
 }
 
 fn ascii(bytes: &[u8]) -> Option<Cow<'_, str>> {
-    std::str::from_utf8(bytes)
-        .ok()
-        .filter(|text| text.is_ascii())
-        .map(Cow::Borrowed)
+    std::str::from_utf8(bytes).ok().filter(|text| text.is_ascii()).map(Cow::Borrowed)
 }
 
 fn by_standard<'a>(encoding: &'static Encoding, bytes: &'a [u8]) -> (Cow<'a, str>, bool) {
@@ -302,9 +286,7 @@ fn one_byte<'a>(charset: Charset, bytes: &'a [u8], upper: &tables::UpperHalf) ->
     let mut valid = true;
     let text = bytes.iter().map(|byte| {
         let char = match byte.checked_sub(0x80) {
-            Some(index) => upper
-                .get(usize::from(index))
-                .and_then(|char| char::from_u32(u32::from(*char))),
+            Some(index) => upper.get(usize::from(index)).and_then(|char| char::from_u32(u32::from(*char))),
             None if charset == Charset::Swe7 => swe7(*byte),
             None => Some(char::from(*byte)),
         };

@@ -30,11 +30,7 @@ pub(crate) fn write(bytes: &[u8], precision: u8, scale: u8, form: Form, out: &mu
     // The first bit is the sign, turned around; of a negative number all bits are turned around.
     let negative = bytes.first().is_none_or(|first| first & 0x80 == 0);
     let (whole, fraction) = bytes.split_at(part_len(usize::from(precision - scale)));
-    let mut number = Number {
-        text: [b'0'; TEXT_MAX],
-        len: 2,
-        begun: false,
-    };
+    let mut number = Number { text: [b'0'; TEXT_MAX], len: 2, begun: false };
     let mut groups = Groups { negative, first: true };
     let (head, rest) = whole.split_at(whole.len() % GROUP_BYTES);
     if !head.is_empty() {

@@ -42,22 +42,13 @@ pub(crate) fn write(document: &[u8], form: Form, out: &mut Vec<u8>) -> Result<Ou
     if form == Form::Json {
         out.push(b'"');
     }
-    let mut writer = Writer {
-        out,
-        nested: form == Form::Json,
-        budget: 2 * document.len() + 16,
-        invalid_text: false,
-    };
+    let mut writer = Writer { out, nested: form == Form::Json, budget: 2 * document.len() + 16, invalid_text: false };
     writer.value(*kind, value, 0)?;
     let invalid_text = writer.invalid_text;
     if form == Form::Json {
         out.push(b'"');
     }
-    Ok(if invalid_text {
-        Outcome::Changed(WarningKind::InvalidText)
-    } else {
-        Outcome::Written
-    })
+    Ok(if invalid_text { Outcome::Changed(WarningKind::InvalidText) } else { Outcome::Written })
 }
 
 struct Writer<'o> {
@@ -80,26 +71,14 @@ struct Container<'a> {
 
 impl<'a> Container<'a> {
     fn open(kind: u8, value: &'a [u8]) -> Result<Container<'a>> {
-        let wide = if matches!(kind, kind::LARGE_OBJECT | kind::LARGE_ARRAY) {
-            4
-        } else {
-            2
-        };
+        let wide = if matches!(kind, kind::LARGE_OBJECT | kind::LARGE_ARRAY) { 4 } else { 2 };
         let keys = matches!(kind, kind::SMALL_OBJECT | kind::LARGE_OBJECT);
         let mut head = Bytes::new(value, WHAT);
         let (count, size) = (head.uint(wide)? as usize, head.uint(wide)? as usize);
         let bytes = value.get(..size).ok_or_else(|| head.truncated(size))?;
-        let container = Container {
-            bytes,
-            count,
-            wide,
-            keys,
-        };
+        let container = Container { bytes, count, wide, keys };
         let entries = container.entry_len(false) + if keys { container.entry_len(true) } else { 0 };
-        if count
-            .checked_mul(entries)
-            .is_none_or(|len| len > bytes.len().saturating_sub(2 * wide))
-        {
+        if count.checked_mul(entries).is_none_or(|len| len > bytes.len().saturating_sub(2 * wide)) {
             return Err(DecodeError::invalid(WHAT, format!("{count} members in {size} bytes")));
         }
         Ok(container)
@@ -118,11 +97,7 @@ impl<'a> Container<'a> {
 
     /// Type and bytes of a member. Small numbers stand in the entry itself.
     fn member(&self, index: usize) -> Result<(u8, &'a [u8])> {
-        let keys = if self.keys {
-            self.count * self.entry_len(true)
-        } else {
-            0
-        };
+        let keys = if self.keys { self.count * self.entry_len(true) } else { 0 };
         let at = 2 * self.wide + keys + index * self.entry_len(false);
         let mut entry = Bytes::new(self.bytes.get(at..).unwrap_or_default(), WHAT);
         let kind = entry.u8()?;
@@ -137,19 +112,13 @@ impl<'a> Container<'a> {
         }
         let offset = crate::bytes::le(slot) as usize;
         let value = self.bytes.get(offset..).filter(|_| offset > 0);
-        Ok((
-            kind,
-            value.ok_or_else(|| DecodeError::invalid(WHAT, "an offset beyond its end"))?,
-        ))
+        Ok((kind, value.ok_or_else(|| DecodeError::invalid(WHAT, "an offset beyond its end"))?))
     }
 }
 
 impl Writer<'_> {
     fn spend(&mut self, len: usize) -> Result<()> {
-        self.budget = self
-            .budget
-            .checked_sub(len)
-            .ok_or_else(|| DecodeError::invalid(WHAT, "its parts overlap"))?;
+        self.budget = self.budget.checked_sub(len).ok_or_else(|| DecodeError::invalid(WHAT, "its parts overlap"))?;
         Ok(())
     }
 

@@ -53,11 +53,7 @@ pub(crate) fn write_padded(bytes: &[u8], length: u16, form: Form, out: &mut Vec<
 /// A geometry: number of its reference system, then WKB.
 pub(crate) fn write_geometry(bytes: &[u8], out: &mut Vec<u8>) -> Result<()> {
     let Some((srid, wkb)) = bytes.split_first_chunk::<4>() else {
-        return Err(DecodeError::Truncated {
-            what: "geometry",
-            needed: 4,
-            left: bytes.len(),
-        });
+        return Err(DecodeError::Truncated { what: "geometry", needed: 4, left: bytes.len() });
     };
     out.extend_from_slice(b"{\"wkb\":");
     write_base64(wkb, Form::Json, out);

@@ -61,11 +61,7 @@ fn digits_and_point(text: &str, room: &mut [u8; 24]) -> (usize, i32) {
         match byte {
             b'.' => seen_point = true,
             b'e' => {
-                exponent = text
-                    .rsplit('e')
-                    .next()
-                    .and_then(|digits| digits.parse().ok())
-                    .unwrap_or(0);
+                exponent = text.rsplit('e').next().and_then(|digits| digits.parse().ok()).unwrap_or(0);
                 break;
             }
             b'0'..=b'9' => {

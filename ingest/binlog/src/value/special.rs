@@ -62,30 +62,18 @@ pub(crate) fn uncompress(value: &[u8]) -> Result<Vec<u8>> {
     }
     let declared = be(bytes.take(usize::from(head & 7))?);
     if declared > crate::compressed::EVENT_LEN_MAX || head >> 4 != 8 {
-        return Err(DecodeError::invalid(
-            WHAT,
-            format!("head {head:#04x}, {declared} bytes"),
-        ));
+        return Err(DecodeError::invalid(WHAT, format!("head {head:#04x}, {declared} bytes")));
     }
     let mut out = Vec::new();
     // Its wrap bit set means bare deflate without zlib's own head.
     let invalid = |error: std::io::Error| DecodeError::invalid(WHAT, error.to_string());
     if head & 8 != 0 {
-        flate2::read::DeflateDecoder::new(bytes.rest())
-            .take(declared + 1)
-            .read_to_end(&mut out)
-            .map_err(invalid)?;
+        flate2::read::DeflateDecoder::new(bytes.rest()).take(declared + 1).read_to_end(&mut out).map_err(invalid)?;
     } else {
-        flate2::read::ZlibDecoder::new(bytes.rest())
-            .take(declared + 1)
-            .read_to_end(&mut out)
-            .map_err(invalid)?;
+        flate2::read::ZlibDecoder::new(bytes.rest()).take(declared + 1).read_to_end(&mut out).map_err(invalid)?;
     }
     if out.len() as u64 != declared {
-        return Err(DecodeError::invalid(
-            WHAT,
-            format!("it holds {} bytes, not {declared}", out.len()),
-        ));
+        return Err(DecodeError::invalid(WHAT, format!("it holds {} bytes, not {declared}", out.len())));
     }
     Ok(out)
 }

@@ -33,11 +33,7 @@ impl Wall {
             && (1..=12).contains(&self.month)
             && self.day >= 1
             && (self.day <= 28 || self.day <= days_of_month(self.year, self.month));
-        if valid {
-            Ok(days_from_civil(self.year, self.month, self.day))
-        } else {
-            Err(WarningKind::ImpossibleDate)
-        }
+        if valid { Ok(days_from_civil(self.year, self.month, self.day)) } else { Err(WarningKind::ImpossibleDate) }
     }
 
     fn micros_since_epoch(&self) -> Result<i64, WarningKind> {
@@ -64,11 +60,7 @@ fn days_of_month(year: u32, month: u32) -> u32 {
 #[inline]
 fn days_from_civil(year: u32, month: u32, day: u32) -> i64 {
     const BEFORE_EPOCH: i64 = 719_469; // from the first of March of year 0, and one more since days begin with 1
-    let (year, of_year) = if month <= 2 {
-        (year - 1, month + 9)
-    } else {
-        (year, month - 3)
-    };
+    let (year, of_year) = if month <= 2 { (year - 1, month + 9) } else { (year, month - 3) };
     let days = year * 365 + year / 4 - year / 100 + year / 400 + (153 * of_year + 2) / 5 + day;
     i64::from(days) - BEFORE_EPOCH
 }
@@ -115,15 +107,7 @@ pub(crate) fn write_timestamp(seconds: u32, micros: u32, fsp: u8, form: Form, ou
     }
     let (year, month, day) = civil_from_days(i64::from(seconds / 86_400));
     let of_day = seconds % 86_400;
-    let wall = Wall {
-        year,
-        month,
-        day,
-        hour: of_day / 3600,
-        minute: of_day / 60 % 60,
-        second: of_day % 60,
-        micros,
-    };
+    let wall = Wall { year, month, day, hour: of_day / 3600, minute: of_day / 60 % 60, second: of_day % 60, micros };
     write_instant(&wall, fsp, form, out);
     Outcome::Written
 }
@@ -135,9 +119,7 @@ fn write_instant(wall: &Wall, fsp: u8, form: Form, out: &mut Vec<u8>) {
     let ([y1, y2], [y3, y4]) = (two(wall.year / 100), two(wall.year));
     let ([mo1, mo2], [d1, d2]) = (two(wall.month), two(wall.day));
     let ([h1, h2], [mi1, mi2], [s1, s2]) = (two(wall.hour), two(wall.minute), two(wall.second));
-    out.extend_from_slice(&[
-        y1, y2, y3, y4, b'-', mo1, mo2, b'-', d1, d2, b'T', h1, h2, b':', mi1, mi2, b':', s1, s2,
-    ]);
+    out.extend_from_slice(&[y1, y2, y3, y4, b'-', mo1, mo2, b'-', d1, d2, b'T', h1, h2, b':', mi1, mi2, b':', s1, s2]);
     if fsp > 0 {
         out.push(b'.');
         out.extend((0..u32::from(fsp.min(6))).map(|index| digits(wall.micros, 5 - index)));
@@ -169,12 +151,7 @@ fn fraction_micros(bytes: &[u8]) -> u32 {
 
 pub(crate) fn date(bytes: &[u8]) -> Wall {
     let packed = le(bytes) as u32;
-    Wall {
-        year: packed >> 9,
-        month: packed >> 5 & 15,
-        day: packed & 31,
-        ..Wall::default()
-    }
+    Wall { year: packed >> 9, month: packed >> 5 & 15, day: packed & 31, ..Wall::default() }
 }
 
 /// Year and month, day, hour, minute, second in 40 bits; then the fraction.
@@ -188,10 +165,7 @@ pub(crate) fn datetime2(bytes: &[u8]) -> Wall {
 /// The whole part of MySQL's packed form.
 pub(crate) fn packed_datetime(packed: i64) -> Wall {
     let Ok(packed) = u64::try_from(packed) else {
-        return Wall {
-            month: 99,
-            ..Wall::default()
-        }; // before all days: none of any calendar
+        return Wall { month: 99, ..Wall::default() }; // before all days: none of any calendar
     };
     let (days, time) = (packed >> 17, packed & 0x1_ffff);
     let months = days >> 5;
@@ -316,12 +290,7 @@ fn parse_wall_opt(text: &[u8]) -> Option<Wall> {
     let mut halves = text.splitn(2, |byte| *byte == b' ');
     let mut date = halves.next()?.splitn(3, |byte| *byte == b'-');
     let (year, month, day) = (number(date.next()?)?, number(date.next()?)?, number(date.next()?)?);
-    let mut wall = Wall {
-        year,
-        month,
-        day,
-        ..Wall::default()
-    };
+    let mut wall = Wall { year, month, day, ..Wall::default() };
     if let Some(time) = halves.next() {
         (wall.hour, wall.minute, wall.second, wall.micros) = parse_clock(time)?;
     }
@@ -360,10 +329,7 @@ pub(crate) fn write_packed(packed: i64, kind: u8, out: &mut Vec<u8>) {
         if kind == column_type::DATE {
             day
         } else {
-            format!(
-                "{day} {:02}:{:02}:{:02}.{micros:06}",
-                wall.hour, wall.minute, wall.second
-            )
+            format!("{day} {:02}:{:02}:{:02}.{micros:06}", wall.hour, wall.minute, wall.second)
         }
     };
     out.extend_from_slice(text.as_bytes());

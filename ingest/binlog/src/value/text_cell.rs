@@ -24,12 +24,7 @@ impl Source for ColumnType {
                 return Ok(temporal::write_datetime(&temporal::parse_wall(cell)?, *fsp, out));
             }
             ColumnType::Timestamp { fsp } => {
-                return Ok(temporal::write_timestamp_text(
-                    &temporal::parse_wall(cell)?,
-                    *fsp,
-                    form,
-                    out,
-                ));
+                return Ok(temporal::write_timestamp_text(&temporal::parse_wall(cell)?, *fsp, form, out));
             }
             ColumnType::Binary { length } => write_padded(cell, *length, form, out),
             ColumnType::Bytes => write_base64(cell, form, out),
@@ -54,19 +49,12 @@ fn write_integer(text: &[u8], out: &mut Vec<u8>) -> Result<()> {
     if digits.is_empty() || digits.len() > 255 || !digits.iter().all(u8::is_ascii_digit) {
         return Err(invalid(text));
     }
-    let zeros = digits
-        .iter()
-        .take(digits.len() - 1)
-        .take_while(|byte| **byte == b'0')
-        .count();
+    let zeros = digits.iter().take(digits.len() - 1).take_while(|byte| **byte == b'0').count();
     out.extend_from_slice(sign);
     out.extend_from_slice(digits.get(zeros..).unwrap_or_default());
     Ok(())
 }
 
 fn float(text: &[u8]) -> Result<f64> {
-    std::str::from_utf8(text)
-        .ok()
-        .and_then(|text| text.parse().ok())
-        .ok_or_else(|| invalid(text))
+    std::str::from_utf8(text).ok().and_then(|text| text.parse().ok()).ok_or_else(|| invalid(text))
 }

@@ -95,10 +95,7 @@ fn numeric(log: &LogColumn, kind: &ColumnType) -> Option<(Width, Value)> {
             if *bytes != wide || log.unsigned.is_some_and(|log| log != *unsigned) {
                 return None;
             }
-            (
-                Width::Fixed(u16::from(wide)),
-                if *unsigned { Value::Unsigned } else { Value::Signed },
-            )
+            (Width::Fixed(u16::from(wide)), if *unsigned { Value::Unsigned } else { Value::Signed })
         }
         (ColumnType::Float, t::FLOAT) => (Width::Fixed(4), Value::Float),
         (ColumnType::Double, t::DOUBLE) => (Width::Fixed(8), Value::Double),
@@ -106,22 +103,13 @@ fn numeric(log: &LogColumn, kind: &ColumnType) -> Option<(Width, Value)> {
             if high == 0 || high > decimal::PRECISION_MAX || low > high {
                 return None;
             }
-            (
-                Width::Fixed(decimal::len(high, low) as u16),
-                Value::Decimal {
-                    precision: high,
-                    scale: low,
-                },
-            )
+            (Width::Fixed(decimal::len(high, low) as u16), Value::Decimal { precision: high, scale: low })
         }
         // Bits of the last byte, then whole bytes.
         (ColumnType::Bit { length }, t::BIT)
             if u16::from(*length) == bit_length(log.meta) && (1..=64).contains(length) =>
         {
-            (
-                Width::Fixed(u16::from(length.div_ceil(8))),
-                Value::Bit { length: *length },
-            )
+            (Width::Fixed(u16::from(length.div_ceil(8))), Value::Bit { length: *length })
         }
         (ColumnType::Year, t::YEAR) => (Width::Fixed(1), Value::Year),
         _ => return None,
@@ -142,14 +130,12 @@ fn temporal_plan(log: &LogColumn, kind: &ColumnType) -> Option<(Width, Value)> {
         (ColumnType::DateTime { fsp: 0 }, t::DATETIME) => (fixed(8), Value::OldDateTime),
         (ColumnType::Timestamp { fsp: 0 }, t::TIMESTAMP) => (fixed(4), Value::OldTimestamp),
         // MariaDB's own forms: the log does not tell their digits, the schema has to.
-        (ColumnType::Time { fsp: fsp @ 1..=6 }, t::TIME) => (
-            fixed(temporal::mariadb_time_len(*fsp)),
-            Value::MariadbTime { fsp: *fsp },
-        ),
-        (ColumnType::DateTime { fsp: fsp @ 1..=6 }, t::DATETIME) => (
-            fixed(temporal::mariadb_datetime_len(*fsp)),
-            Value::MariadbDateTime { fsp: *fsp },
-        ),
+        (ColumnType::Time { fsp: fsp @ 1..=6 }, t::TIME) => {
+            (fixed(temporal::mariadb_time_len(*fsp)), Value::MariadbTime { fsp: *fsp })
+        }
+        (ColumnType::DateTime { fsp: fsp @ 1..=6 }, t::DATETIME) => {
+            (fixed(temporal::mariadb_datetime_len(*fsp)), Value::MariadbDateTime { fsp: *fsp })
+        }
         (ColumnType::Timestamp { fsp: fsp @ 1..=6 }, t::TIMESTAMP) => {
             (fraction(4, *fsp), Value::MariadbTimestamp { fsp: *fsp })
         }
@@ -250,15 +236,12 @@ fn describe(log: &LogColumn) -> String {
         other => return format!("of type {other}"),
     };
     let unsigned = if log.unsigned == Some(true) { " unsigned" } else { "" };
-    let values = log
-        .values()
-        .map_or_else(String::new, |values| format!("({})", values.join(",")));
+    let values = log.values().map_or_else(String::new, |values| format!("({})", values.join(",")));
     format!("{name}{values}{unsigned}")
 }
 
 fn charset_text(log: &LogColumn) -> String {
-    log.charset()
-        .map_or_else(String::new, |charset| format!(" in {charset}"))
+    log.charset().map_or_else(String::new, |charset| format!(" in {charset}"))
 }
 
 impl Value {
@@ -334,11 +317,7 @@ fn write_set(bits: u64, values: &[String], form: Form, out: &mut Vec<u8>) -> Out
     if values.len() < 64 && bits >> values.len() != 0 {
         return Outcome::Null(WarningKind::UnknownElement);
     }
-    let members = values
-        .iter()
-        .take(64)
-        .enumerate()
-        .filter(|(index, _)| bits >> index & 1 == 1);
+    let members = values.iter().take(64).enumerate().filter(|(index, _)| bits >> index & 1 == 1);
     let members: Vec<&str> = members.map(|(_, value)| value.as_str()).collect();
     write_text(members.join(",").as_bytes(), form, out);
     Outcome::Written
@@ -346,10 +325,6 @@ fn write_set(bits: u64, values: &[String], form: Form, out: &mut Vec<u8>) -> Out
 
 impl DecodeError {
     pub(crate) fn in_column(self, table: &str, column: &str) -> DecodeError {
-        DecodeError::Value {
-            table: table.to_owned(),
-            column: column.to_owned(),
-            source: Box::new(self),
-        }
+        DecodeError::Value { table: table.to_owned(), column: column.to_owned(), source: Box::new(self) }
     }
 }

@@ -126,22 +126,13 @@ pub fn decimal(negative: bool, whole: &str, fraction: &str) -> Vec<u8> {
     let bytes_of = |digits: usize| [0, 1, 1, 2, 2, 3, 3, 4, 4, 4][digits];
     let mut bytes = Vec::new();
     let mut group = |digits: &str| {
-        let value: u32 = if digits.is_empty() {
-            0
-        } else {
-            digits.parse().expect("digits")
-        };
+        let value: u32 = if digits.is_empty() { 0 } else { digits.parse().expect("digits") };
         bytes.extend_from_slice(&value.to_be_bytes()[4 - bytes_of(digits.len())..]);
     };
     let (head, rest) = whole.split_at(whole.len() % 9);
     group(head);
-    rest.as_bytes()
-        .chunks(9)
-        .for_each(|chunk| group(std::str::from_utf8(chunk).expect("digits")));
-    fraction
-        .as_bytes()
-        .chunks(9)
-        .for_each(|chunk| group(std::str::from_utf8(chunk).expect("digits")));
+    rest.as_bytes().chunks(9).for_each(|chunk| group(std::str::from_utf8(chunk).expect("digits")));
+    fraction.as_bytes().chunks(9).for_each(|chunk| group(std::str::from_utf8(chunk).expect("digits")));
     if negative {
         bytes.iter_mut().for_each(|byte| *byte = !*byte);
     }

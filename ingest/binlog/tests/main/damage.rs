@@ -19,29 +19,11 @@ fn everything() -> (Table, Vec<Option<Option<Vec<u8>>>>) {
     ]);
     let text = |charset| ColumnType::Text { charset };
     let columns = vec![
-        (
-            ColumnType::Integer {
-                bytes: 8,
-                unsigned: true,
-            },
-            7u64.to_le_bytes().to_vec(),
-        ),
-        (
-            ColumnType::Integer {
-                bytes: 3,
-                unsigned: false,
-            },
-            vec![0xff; 3],
-        ),
+        (ColumnType::Integer { bytes: 8, unsigned: true }, 7u64.to_le_bytes().to_vec()),
+        (ColumnType::Integer { bytes: 3, unsigned: false }, vec![0xff; 3]),
         (ColumnType::Float, 1.5f32.to_le_bytes().to_vec()),
         (ColumnType::Double, 0.1f64.to_le_bytes().to_vec()),
-        (
-            ColumnType::Decimal {
-                precision: 30,
-                scale: 11,
-            },
-            decimal(true, &"9".repeat(19), &"1".repeat(11)),
-        ),
+        (ColumnType::Decimal { precision: 30, scale: 11 }, decimal(true, &"9".repeat(19), &"1".repeat(11))),
         (ColumnType::Bit { length: 13 }, vec![1, 2]),
         (ColumnType::Year, vec![124]),
         (ColumnType::Date, vec![0x21, 0xa0, 0x0f]),
@@ -53,36 +35,16 @@ fn everything() -> (Table, Vec<Option<Option<Vec<u8>>>>) {
         (text(Charset::Utf16), varchar(&[0, 65])),
         (text(Charset::Latin2), varchar(&[0xe9])),
         (ColumnType::Binary { length: 20 }, vec![2, 1, 2]),
-        (
-            ColumnType::Enum {
-                values: vec!["x".into()],
-            },
-            vec![1],
-        ),
-        (
-            ColumnType::Set {
-                values: vec!["x".into(), "y".into()],
-            },
-            vec![3],
-        ),
+        (ColumnType::Enum { values: vec!["x".into()] }, vec![1]),
+        (ColumnType::Set { values: vec!["x".into(), "y".into()] }, vec![3]),
         (ColumnType::Json, blob(&document)),
         (ColumnType::Geometry, blob(&[1, 0, 0, 0, 9, 9])),
         (ColumnType::Bytes, varchar(&[1, 2, 3])),
     ];
-    let mut table = Table {
-        db: "d".into(),
-        name: "t".into(),
-        columns: Vec::new(),
-        primary_key: vec![0],
-    };
+    let mut table = Table { db: "d".into(), name: "t".into(), columns: Vec::new(), primary_key: vec![0] };
     let mut cells = Vec::new();
     for (index, (kind, value)) in columns.into_iter().enumerate() {
-        table.columns.push(Column {
-            name: format!("c{index}"),
-            kind,
-            nullable: true,
-            generated: false,
-        });
+        table.columns.push(Column { name: format!("c{index}"), kind, nullable: true, generated: false });
         cells.push(Some(Some(value)));
     }
     (table, cells)
@@ -110,9 +72,7 @@ impl Reader {
                     Ok(Event::Rows(rows)) => read_rows(&self.decoder, &rows, &mut self.out),
                     Ok(Event::TableMap(map)) => {
                         if let Ok(layout) = map.layout() {
-                            let _ = layout
-                                .table()
-                                .map(|table| RowDecoder::new(&layout, &table, &[]).map(drop));
+                            let _ = layout.table().map(|table| RowDecoder::new(&layout, &table, &[]).map(drop));
                             let _ = RowDecoder::new(&layout, &self.table, &[]);
                         }
                     }
@@ -191,11 +151,7 @@ fn damage(bytes: &mut Vec<u8>, rng: &mut ChaCha8Rng) {
         let at = rng.random_range(4..bytes.len());
         match rng.random_range(0..6) {
             0 => bytes[at] ^= 1 << rng.random_range(0..8),
-            1 => {
-                bytes[at] = *[0, 1, 127, 128, 250, 252, 253, 254, 255]
-                    .get(rng.random_range(0..9usize))
-                    .unwrap_or(&0)
-            }
+            1 => bytes[at] = *[0, 1, 127, 128, 250, 252, 253, 254, 255].get(rng.random_range(0..9usize)).unwrap_or(&0),
             2 => bytes[at] = rng.random(),
             3 => drop(bytes.remove(at)),
             4 => bytes.insert(at, rng.random()),
@@ -217,13 +173,7 @@ fn damaged_events_are_errors_and_never_more() {
     let mut mariadb = FormatDescription::assumed(Checksum::None);
     mariadb.server_version = "10.11.6-MariaDB".into();
     let formats = [FormatDescription::assumed(Checksum::None), mariadb];
-    let mut reader = Reader {
-        table,
-        layout,
-        decoder,
-        formats,
-        out: Vec::new(),
-    };
+    let mut reader = Reader { table, layout, decoder, formats, out: Vec::new() };
     let sound = sound_events(&reader.table, &cells);
     for event in &sound {
         reader.read(event);
@@ -275,15 +225,9 @@ fn a_json_value_that_reaches_its_parts_twice_is_refused() {
     body.extend(build::image(&[Some(Some(blob(&document)))]));
     let bytes = event(kind::WRITE_ROWS, &body, Checksum::None);
     let (header, body) = frame(&bytes, Checksum::None).expect("a frame");
-    let Ok(Event::Rows(rows)) = parse(&header, body, &build::format()) else {
-        panic!("no rows")
-    };
+    let Ok(Event::Rows(rows)) = parse(&header, body, &build::format()) else { panic!("no rows") };
     let mut cursor = decoder.rows(&rows).expect("rows");
     let images = cursor.next_row().expect("a row").expect("its cells");
-    let error = images
-        .after
-        .expect("an image")
-        .write_json(&mut Vec::new(), &mut Vec::new())
-        .expect_err("refused");
+    let error = images.after.expect("an image").write_json(&mut Vec::new(), &mut Vec::new()).expect_err("refused");
     assert!(error.to_string().starts_with("column c0 of shop.t"), "{error}");
 }

@@ -12,14 +12,7 @@ use crate::table;
 use crate::values::layout;
 
 fn header(kind: u8) -> Header {
-    Header {
-        timestamp: 1,
-        kind,
-        server_id: 7,
-        size: 0,
-        next_pos: 500,
-        flags: 0,
-    }
+    Header { timestamp: 1, kind, server_id: 7, size: 0, next_pos: 500, flags: 0 }
 }
 
 fn read(kind: u8, body: &[u8]) -> Event<'_> {
@@ -46,11 +39,7 @@ fn a_format_description_carries_its_own_checksum() {
         ("8.0.15", 0, Checksum::None),
         ("10.11.19-MariaDB-0+deb12u1-log", 1, Checksum::Crc32),
     ] {
-        let mut bytes = event(
-            kind::FORMAT_DESCRIPTION,
-            &format_description(version, algorithm),
-            Checksum::Crc32,
-        );
+        let mut bytes = event(kind::FORMAT_DESCRIPTION, &format_description(version, algorithm), Checksum::Crc32);
         verify(&bytes, Checksum::None).expect("a sound event");
         bytes[17] |= 1; // the file is in use: not covered
         verify(&bytes, Checksum::None).expect("a sound event");
@@ -80,35 +69,16 @@ fn a_damaged_event_is_told_by_its_checksum() {
 #[test]
 fn gtids_of_all_kinds() {
     let uuid: Vec<u8> = (0u8..16).collect();
-    let mut body = [
-        &[1u8][..],
-        &uuid,
-        &77u64.to_le_bytes(),
-        &[2],
-        &5u64.to_le_bytes(),
-        &6u64.to_le_bytes(),
-    ]
-    .concat();
+    let mut body = [&[1u8][..], &uuid, &77u64.to_le_bytes(), &[2], &5u64.to_le_bytes(), &6u64.to_le_bytes()].concat();
     let (committed, original) = (1_700_000_000_000_123u64, 1_700_000_000_000_000u64);
     body.extend_from_slice(&(committed | 1 << 55).to_le_bytes()[..7]);
     body.extend_from_slice(&original.to_le_bytes()[..7]);
     lenenc(4000, &mut body);
-    let Event::Gtid(gtid) = read(kind::GTID, &body) else {
-        panic!("no GTID")
-    };
+    let Event::Gtid(gtid) = read(kind::GTID, &body) else { panic!("no GTID") };
     assert_eq!(gtid.to_string(), "00010203-0405-0607-0809-0a0b0c0d0e0f:77");
-    assert_eq!(
-        (gtid.committed_us, gtid.original_committed_us),
-        (Some(committed), Some(original))
-    );
-    assert_eq!(
-        (gtid.last_committed, gtid.sequence_number, gtid.transaction_len),
-        (5, 6, Some(4000))
-    );
-    assert!(matches!(
-        read(kind::ANONYMOUS_GTID, &body[..25]),
-        Event::AnonymousGtid(_)
-    ));
+    assert_eq!((gtid.committed_us, gtid.original_committed_us), (Some(committed), Some(original)));
+    assert_eq!((gtid.last_committed, gtid.sequence_number, gtid.transaction_len), (5, 6, Some(4000)));
+    assert!(matches!(read(kind::ANONYMOUS_GTID, &body[..25]), Event::AnonymousGtid(_)));
 
     // Version 1, then length and last needed field; fields: flags, UUID, number, tag.
     let mut body = vec![2, 0, 0, 0, 2, 2];
@@ -120,40 +90,19 @@ fn gtids_of_all_kinds() {
     // The number 77: its sign last, and two bytes again. Then the tag with its length.
     body.extend_from_slice(&[4, 0x69, 0x02, 6, 6, b'a', b'b', b'c']);
     body[1] = (body.len() as u8) << 1;
-    let Event::Gtid(gtid) = read(kind::TAGGED_GTID, &body) else {
-        panic!("no GTID")
-    };
+    let Event::Gtid(gtid) = read(kind::TAGGED_GTID, &body) else { panic!("no GTID") };
     assert_eq!(gtid.to_string(), "89010203-0405-0607-0809-0a0b0c0d0e0f:abc:77");
 
-    let body = [
-        &1u64.to_le_bytes()[..],
-        &uuid,
-        &2u64.to_le_bytes(),
-        &1u64.to_le_bytes(),
-        &6u64.to_le_bytes(),
-    ]
-    .concat();
+    let body = [&1u64.to_le_bytes()[..], &uuid, &2u64.to_le_bytes(), &1u64.to_le_bytes(), &6u64.to_le_bytes()].concat();
     let body = [body, 9u64.to_le_bytes().to_vec(), 10u64.to_le_bytes().to_vec()].concat();
-    let Event::PreviousGtids(gtids) = read(kind::PREVIOUS_GTIDS, &body) else {
-        panic!("no GTIDs")
-    };
+    let Event::PreviousGtids(gtids) = read(kind::PREVIOUS_GTIDS, &body) else { panic!("no GTIDs") };
     assert_eq!(gtids.to_string(), "00010203-0405-0607-0809-0a0b0c0d0e0f:1-5:9");
 
     let body = [&12u64.to_le_bytes()[..], &3u32.to_le_bytes(), &[1, 0, 0, 0, 0, 0, 0]].concat();
-    let Event::MariadbGtid(gtid) = read(kind::MARIADB_GTID, &body) else {
-        panic!("no GTID")
-    };
+    let Event::MariadbGtid(gtid) = read(kind::MARIADB_GTID, &body) else { panic!("no GTID") };
     assert_eq!((gtid.to_string().as_str(), gtid.is_standalone()), ("3-7-12", true));
-    let body = [
-        &1u32.to_le_bytes()[..],
-        &3u32.to_le_bytes(),
-        &7u32.to_le_bytes(),
-        &12u64.to_le_bytes(),
-    ]
-    .concat();
-    let Event::MariadbGtidList(gtids) = read(kind::MARIADB_GTID_LIST, &body) else {
-        panic!("no GTIDs")
-    };
+    let body = [&1u32.to_le_bytes()[..], &3u32.to_le_bytes(), &7u32.to_le_bytes(), &12u64.to_le_bytes()].concat();
+    let Event::MariadbGtidList(gtids) = read(kind::MARIADB_GTID_LIST, &body) else { panic!("no GTIDs") };
     assert_eq!(gtids.to_string(), "3-7-12");
 }
 
@@ -182,25 +131,13 @@ fn mariadb_compressed(bytes: &[u8]) -> Vec<u8> {
 #[test]
 fn a_statement_has_its_session() {
     let sql = encoding_rs::GBK.encode("alter table 订单 add c int").0.into_owned();
-    for (number, body) in [
-        (kind::QUERY, query(&sql)),
-        (kind::MARIADB_QUERY_COMPRESSED, query(&mariadb_compressed(&sql))),
-    ] {
-        let Event::Query(query) = read(number, &body) else {
-            panic!("no query")
-        };
-        assert_eq!(
-            (query.db.as_str(), &*query.text()),
-            ("shop", "alter table 订单 add c int")
-        );
-        assert_eq!(
-            (query.session.sql_mode, query.session.client_charset),
-            (Some(4), Some(Charset::Gbk))
-        );
-        assert_eq!(
-            (query.session.server_collation, query.session.time_zone.as_deref()),
-            (Some(8), Some("+08:00"))
-        );
+    for (number, body) in
+        [(kind::QUERY, query(&sql)), (kind::MARIADB_QUERY_COMPRESSED, query(&mariadb_compressed(&sql)))]
+    {
+        let Event::Query(query) = read(number, &body) else { panic!("no query") };
+        assert_eq!((query.db.as_str(), &*query.text()), ("shop", "alter table 订单 add c int"));
+        assert_eq!((query.session.sql_mode, query.session.client_charset), (Some(4), Some(Charset::Gbk)));
+        assert_eq!((query.session.server_collation, query.session.time_zone.as_deref()), (Some(8), Some("+08:00")));
     }
     let begin = query(b"BEGIN");
     assert!(matches!(read(kind::QUERY, &begin), Event::Query(query) if query.is("begin")));
@@ -208,10 +145,7 @@ fn a_statement_has_its_session() {
 
 #[test]
 fn rows_that_mariadb_compressed_are_those_it_did_not() {
-    let table = table(vec![ColumnType::Integer {
-        bytes: 4,
-        unsigned: true,
-    }]);
+    let table = table(vec![ColumnType::Integer { bytes: 4, unsigned: true }]);
     let decoder = RowDecoder::new(&layout(&table), &table, &[]).expect("a decoder");
     let mut head = build::rows_head(1, &[vec![1]]);
     head.drain(8..10); // version 1 has no extra data
@@ -220,10 +154,7 @@ fn rows_that_mariadb_compressed_are_those_it_did_not() {
     let compressed = [&head[..], &mariadb_compressed(&data)].concat();
     let want = crate::values::images(&decoder, kind::WRITE_ROWS_V1, &plain);
     assert_eq!(want.len(), 2);
-    assert_eq!(
-        crate::values::images(&decoder, kind::MARIADB_WRITE_ROWS_COMPRESSED_V1, &compressed),
-        want
-    );
+    assert_eq!(crate::values::images(&decoder, kind::MARIADB_WRITE_ROWS_COMPRESSED_V1, &compressed), want);
 }
 
 fn payload(compression: u64, data: &[u8], uncompressed: usize) -> Vec<u8> {
@@ -244,19 +175,13 @@ fn payload(compression: u64, data: &[u8], uncompressed: usize) -> Vec<u8> {
 fn a_transaction_payload_gives_the_events_inside() {
     let inner: Vec<Vec<u8>> = (0..300u64)
         .map(|index| {
-            event(
-                kind::XID,
-                &[&index.to_le_bytes()[..], &vec![0; index as usize * 50]].concat(),
-                Checksum::None,
-            )
+            event(kind::XID, &[&index.to_le_bytes()[..], &vec![0; index as usize * 50]].concat(), Checksum::None)
         })
         .collect();
     let data = inner.concat();
     let compressed = zstd::bulk::compress(&data, 3).expect("memory");
     for body in [payload(0, &compressed, data.len()), payload(255, &data, data.len())] {
-        let Event::TransactionPayload(payload) = read(kind::TRANSACTION_PAYLOAD, &body) else {
-            panic!("no payload")
-        };
+        let Event::TransactionPayload(payload) = read(kind::TRANSACTION_PAYLOAD, &body) else { panic!("no payload") };
         assert_eq!(payload.uncompressed_len, data.len() as u64);
         let mut events = payload.events().expect("a stream");
         for want in &inner {
@@ -265,9 +190,7 @@ fn a_transaction_payload_gives_the_events_inside() {
         assert!(events.next_event().is_none());
     }
     let cut = payload(255, &data[..data.len() - 1], data.len());
-    let Event::TransactionPayload(payload) = read(kind::TRANSACTION_PAYLOAD, &cut) else {
-        panic!("no payload")
-    };
+    let Event::TransactionPayload(payload) = read(kind::TRANSACTION_PAYLOAD, &cut) else { panic!("no payload") };
     let mut events = payload.events().expect("a stream");
     let last = std::iter::from_fn(|| events.next_event().map(|event| event.map(drop))).last();
     assert!(matches!(last, Some(Err(DecodeError::Truncated { .. }))), "{last:?}");
@@ -283,17 +206,12 @@ fn small_events() {
     let mut body = vec![1, 13];
     body.extend_from_slice(b"binlog.000003");
     body.extend_from_slice(&[2, 9, 254, 0, 0, 0, 0, 1, 0, 0, 0, 0]);
-    let Event::Heartbeat { file, pos } = read(kind::HEARTBEAT_V2, &body) else {
-        panic!("no heartbeat")
-    };
+    let Event::Heartbeat { file, pos } = read(kind::HEARTBEAT_V2, &body) else { panic!("no heartbeat") };
     assert_eq!((file.as_str(), pos), ("binlog.000003", 1 << 32));
     assert!(matches!(read(kind::MARIADB_ANNOTATE_ROWS, b"insert"), Event::RowsQuery(text) if text == "insert"));
     assert!(matches!(read(kind::ROWS_QUERY, b"\x06insert"), Event::RowsQuery(text) if text == "insert"));
     assert!(matches!(read(kind::STOP, b""), Event::Stop));
-    assert!(matches!(
-        read(kind::MARIADB_BINLOG_CHECKPOINT, b"...."),
-        Event::Other { kind: 161 }
-    ));
+    assert!(matches!(read(kind::MARIADB_BINLOG_CHECKPOINT, b"...."), Event::Other { kind: 161 }));
 }
 
 #[test]
@@ -316,43 +234,25 @@ fn what_cannot_be_followed_names_the_remedy() {
 #[test]
 fn full_metadata_makes_the_table() {
     let kinds = vec![
-        ColumnType::Integer {
-            bytes: 8,
-            unsigned: true,
-        },
+        ColumnType::Integer { bytes: 8, unsigned: true },
         ColumnType::Text { charset: Charset::Gbk },
-        ColumnType::Integer {
-            bytes: 4,
-            unsigned: false,
-        },
-        ColumnType::Enum {
-            values: vec!["甲".into(), "乙".into()],
-        },
+        ColumnType::Integer { bytes: 4, unsigned: false },
+        ColumnType::Enum { values: vec!["甲".into(), "乙".into()] },
         ColumnType::Bytes,
     ];
     let table = table(kinds);
     let mut body = build::table_map(&table);
-    let names: Vec<u8> = ["c0", "c1", "c2", "c3", "c4"]
-        .iter()
-        .flat_map(|name| [&[2], name.as_bytes()].concat())
-        .collect();
+    let names: Vec<u8> =
+        ["c0", "c1", "c2", "c3", "c4"].iter().flat_map(|name| [&[2], name.as_bytes()].concat()).collect();
     let elements = [&[2, 3][..], "甲".as_bytes(), &[3], "乙".as_bytes()].concat();
-    let fields: [(u8, Vec<u8>); 6] = [
-        (1, vec![0b1000_0000]),
-        (3, vec![28, 63]),
-        (4, names),
-        (6, elements),
-        (8, vec![0]),
-        (11, vec![45]),
-    ];
+    let fields: [(u8, Vec<u8>); 6] =
+        [(1, vec![0b1000_0000]), (3, vec![28, 63]), (4, names), (6, elements), (8, vec![0]), (11, vec![45])];
     for (field, value) in fields {
         body.push(field);
         lenenc(value.len() as u64, &mut body);
         body.extend_from_slice(&value);
     }
-    let Event::TableMap(map) = read(kind::TABLE_MAP, &body) else {
-        panic!("no table map")
-    };
+    let Event::TableMap(map) = read(kind::TABLE_MAP, &body) else { panic!("no table map") };
     let layout = map.layout().expect("a layout");
     assert_eq!(layout.table(), Some(table.clone()));
     RowDecoder::new(&layout, &table, &[]).expect("a decoder");

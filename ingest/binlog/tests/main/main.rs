@@ -16,10 +16,5 @@ pub fn table(kinds: Vec<ColumnType>) -> Table {
         nullable: true,
         generated: false,
     });
-    Table {
-        db: "shop".into(),
-        name: "t".into(),
-        columns: columns.collect(),
-        primary_key: vec![0],
-    }
+    Table { db: "shop".into(), name: "t".into(), columns: columns.collect(), primary_key: vec![0] }
 }

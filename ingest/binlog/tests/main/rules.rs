@@ -28,19 +28,9 @@ fn masks_keep_little() {
 
 #[test]
 fn rules_hold_for_the_log_and_for_selects_alike() {
-    let text = || ColumnType::Text {
-        charset: Charset::Utf8mb4,
-    };
-    let table = table(vec![
-        ColumnType::Integer {
-            bytes: 4,
-            unsigned: false,
-        },
-        text(),
-        text(),
-        text(),
-        ColumnType::Json,
-    ]);
+    let text = || ColumnType::Text { charset: Charset::Utf8mb4 };
+    let table =
+        table(vec![ColumnType::Integer { bytes: 4, unsigned: false }, text(), text(), text(), ColumnType::Json]);
     let rules = [
         ColumnRule::Drop,
         ColumnRule::Mask(MaskStyle::Phone),
@@ -48,10 +38,8 @@ fn rules_hold_for_the_log_and_for_selects_alike() {
         ColumnRule::Hash { key: b"key".to_vec() },
         ColumnRule::Mask(MaskStyle::Address),
     ];
-    let document = build::json_object(&[
-        ("no", JsonMember::Int(7)),
-        ("street", JsonMember::Text("湖北省武汉市中山路\"100\"号")),
-    ]);
+    let document =
+        build::json_object(&[("no", JsonMember::Int(7)), ("street", JsonMember::Text("湖北省武汉市中山路\"100\"号"))]);
     let cells = [
         vec![1, 0, 0, 0],
         varchar(b"13812345678"),
@@ -59,10 +47,7 @@ fn rules_hold_for_the_log_and_for_selects_alike() {
         vec![],
         build::blob(&document),
     ];
-    let cells: Vec<_> = cells
-        .into_iter()
-        .map(|cell| Some((!cell.is_empty()).then_some(cell)))
-        .collect();
+    let cells: Vec<_> = cells.into_iter().map(|cell| Some((!cell.is_empty()).then_some(cell))).collect();
     let mut body = build::rows_head(5, &[build::bitmap(&cells)]);
     body.extend(build::image(&cells));
     let decoder = RowDecoder::new(&layout(&table), &table, &rules).expect("a decoder");
@@ -71,10 +56,7 @@ fn rules_hold_for_the_log_and_for_selects_alike() {
         r#"{"c1":"138****5678","c2":"f7bc83f430538424b13298e6aa6fb143ef4d59a14946175997479dbc2d1a3cd8","#,
         r#""c3":null,"c4":"{\"no\": null, \"street\": \"湖北省武汉市****\"}"}"#
     );
-    assert_eq!(
-        images(&decoder, kind::WRITE_ROWS, &body),
-        [[None, Some(want.to_owned())]]
-    );
+    assert_eq!(images(&decoder, kind::WRITE_ROWS, &body), [[None, Some(want.to_owned())]]);
 
     let json = "{\"no\": 7, \"street\": \"湖北省武汉市中山路\\\"100\\\"号\"}";
     let texts = [
@@ -85,22 +67,11 @@ fn rules_hold_for_the_log_and_for_selects_alike() {
         Some(json.as_bytes()),
     ];
     let mut out = Vec::new();
-    TextRows::new(&table, &rules)
-        .expect("rules")
-        .write_json(&texts, &mut out, &mut Vec::new())
-        .expect("JSON");
+    TextRows::new(&table, &rules).expect("rules").write_json(&texts, &mut out, &mut Vec::new()).expect("JSON");
     assert_eq!(String::from_utf8(out).expect("UTF-8"), want);
 }
 
 #[test]
 fn a_rule_does_not_show_its_key() {
-    assert_eq!(
-        format!(
-            "{:?}",
-            ColumnRule::Hash {
-                key: b"secret".to_vec()
-            }
-        ),
-        "Hash"
-    );
+    assert_eq!(format!("{:?}", ColumnRule::Hash { key: b"secret".to_vec() }), "Hash");
 }

@@ -18,12 +18,7 @@ struct Sample {
 }
 
 fn sample(kind: ColumnType, log: Vec<u8>, text: impl Into<Vec<u8>>, json: impl ToString) -> Sample {
-    Sample {
-        kind,
-        log,
-        text: text.into(),
-        json: json.to_string(),
-    }
+    Sample { kind, log, text: text.into(), json: json.to_string() }
 }
 
 fn quoted(text: &str) -> String {
@@ -63,14 +58,12 @@ fn floats() -> impl Strategy<Value = Sample> {
         let json = serde_json::to_string(&value).expect("number").replace("e+", "e");
         sample(ColumnType::Double, value.to_le_bytes().to_vec(), text, json)
     });
-    let single = any::<f32>()
-        .prop_filter("finite", |value| value.is_finite() && *value != 0.0)
-        .prop_map(|value| {
-            // A SELECT with +0e0 shows the DOUBLE of the same value.
-            let text = format!("{:e}", f64::from(value));
-            let json = serde_json::to_string(&value).expect("number").replace("e+", "e");
-            sample(ColumnType::Float, value.to_le_bytes().to_vec(), text, json)
-        });
+    let single = any::<f32>().prop_filter("finite", |value| value.is_finite() && *value != 0.0).prop_map(|value| {
+        // A SELECT with +0e0 shows the DOUBLE of the same value.
+        let text = format!("{:e}", f64::from(value));
+        let json = serde_json::to_string(&value).expect("number").replace("e+", "e");
+        sample(ColumnType::Float, value.to_le_bytes().to_vec(), text, json)
+    });
     prop_oneof![double, single]
 }
 
@@ -78,12 +71,7 @@ fn decimals() -> impl Strategy<Value = Sample> {
     let shape = (1u8..=65).prop_flat_map(|precision| (Just(precision), 0..=precision.min(30)));
     let digits = |count: u8| prop::collection::vec(0u8..10, usize::from(count));
     let number = shape.prop_flat_map(move |(precision, scale)| {
-        (
-            Just((precision, scale)),
-            digits(precision - scale),
-            digits(scale),
-            any::<bool>(),
-        )
+        (Just((precision, scale)), digits(precision - scale), digits(scale), any::<bool>())
     });
     number.prop_map(|((precision, scale), whole, fraction, negative)| {
         let text = |digits: &[u8]| digits.iter().map(|digit| char::from(b'0' + digit)).collect::<String>();
@@ -97,12 +85,7 @@ fn decimals() -> impl Strategy<Value = Sample> {
             number = format!("{number}.{fraction}");
         }
         let log = decimal(negative, &whole, &fraction);
-        sample(
-            ColumnType::Decimal { precision, scale },
-            log,
-            number.clone(),
-            quoted(&number),
-        )
+        sample(ColumnType::Decimal { precision, scale }, log, number.clone(), quoted(&number))
     })
 }
 
@@ -110,11 +93,7 @@ fn decimals() -> impl Strategy<Value = Sample> {
 fn fraction(micros: i64, fsp: u8) -> (i64, String) {
     let unit = 10i64.pow(6 - u32::from(fsp));
     let kept = micros / unit * unit;
-    let text = if fsp == 0 {
-        String::new()
-    } else {
-        format!(".{:06}", kept)[..=usize::from(fsp)].to_owned()
-    };
+    let text = if fsp == 0 { String::new() } else { format!(".{:06}", kept)[..=usize::from(fsp)].to_owned() };
     (kept, text)
 }
 
@@ -126,12 +105,7 @@ fn times() -> impl Strategy<Value = Sample> {
             let log = with_fraction(h << 12 | m << 6 | s, micros, fsp, 3, negative);
             let sign = if negative { "-" } else { "" };
             let text = format!("{sign}{h:02}:{m:02}:{s:02}{digits}");
-            sample(
-                ColumnType::Time { fsp },
-                log,
-                text,
-                if negative { -total } else { total },
-            )
+            sample(ColumnType::Time { fsp }, log, text, if negative { -total } else { total })
         },
     )
 }
@@ -142,29 +116,14 @@ fn is_leap(year: i64) -> bool {
 
 /// By counting years and months: slow and plain, to be compared with.
 fn days(year: i64, month: i64, day: i64) -> Option<i64> {
-    let lengths = [
-        31,
-        if is_leap(year) { 29 } else { 28 },
-        31,
-        30,
-        31,
-        30,
-        31,
-        31,
-        30,
-        31,
-        30,
-        31,
-    ];
+    let lengths = [31, if is_leap(year) { 29 } else { 28 }, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
     if year < 1 || !(1..=12).contains(&month) || day < 1 || day > lengths[month as usize - 1] {
         return None;
     }
     let years: i64 = if year >= 1970 {
         (1970..year).map(|year| if is_leap(year) { 366 } else { 365 }).sum()
     } else {
-        -(year..1970)
-            .map(|year| if is_leap(year) { 366 } else { 365 })
-            .sum::<i64>()
+        -(year..1970).map(|year| if is_leap(year) { 366 } else { 365 }).sum::<i64>()
     };
     Some(years + lengths[..month as usize - 1].iter().sum::<i64>() + day - 1)
 }
@@ -186,12 +145,7 @@ fn datetimes() -> impl Strategy<Value = Sample> {
         let total = days(y, mo, d).map(|days| (days * 86_400 + h * 3600 + mi * 60 + s) * 1_000_000 + micros);
         let total = total.map(|total| if fsp <= 3 { total.div_euclid(1000) } else { total });
         let json = total.map_or("null".to_owned(), |total| total.to_string());
-        sample(
-            ColumnType::DateTime { fsp },
-            with_fraction(packed, micros, fsp, 5, false),
-            text,
-            json,
-        )
+        sample(ColumnType::DateTime { fsp }, with_fraction(packed, micros, fsp, 5, false), text, json)
     })
 }
 
@@ -213,53 +167,28 @@ fn timestamps() -> impl Strategy<Value = Sample> {
 fn strings() -> impl Strategy<Value = Sample> {
     let unicode = "\\PC{0,40}".prop_map(|text| {
         let json = quoted(&text);
-        sample(
-            ColumnType::Text {
-                charset: Charset::Utf8mb4,
-            },
-            varchar(text.as_bytes()),
-            text,
-            json,
-        )
+        sample(ColumnType::Text { charset: Charset::Utf8mb4 }, varchar(text.as_bytes()), text, json)
     });
     let control = prop::collection::vec(any::<char>(), 0..40).prop_map(|chars| {
         let text: String = chars.into_iter().collect();
         let units: Vec<u8> = text.encode_utf16().flat_map(u16::to_be_bytes).collect();
         let json = quoted(&text);
-        sample(
-            ColumnType::Text {
-                charset: Charset::Utf16,
-            },
-            varchar(&units),
-            text,
-            json,
-        )
+        sample(ColumnType::Text { charset: Charset::Utf16 }, varchar(&units), text, json)
     });
     let gbk = prop::sample::select(vec!["团购", "鲜果—粤", "a中文\"", ""]).prop_map(|text| {
         let bytes = encoding_rs::GBK.encode(text).0.into_owned();
-        sample(
-            ColumnType::Text { charset: Charset::Gbk },
-            varchar(&bytes),
-            text,
-            quoted(text),
-        )
+        sample(ColumnType::Text { charset: Charset::Gbk }, varchar(&bytes), text, quoted(text))
     });
     let enums = (0usize..3).prop_map(|index| {
         let values = vec!["甲".to_owned(), "b,c".to_owned()];
-        let text = if index == 0 {
-            String::new()
-        } else {
-            values[index - 1].clone()
-        };
+        let text = if index == 0 { String::new() } else { values[index - 1].clone() };
         let json = quoted(&text);
         sample(ColumnType::Enum { values }, vec![index as u8], text, json)
     });
     let sets = (0u16..1 << 10).prop_map(|bits| {
         let values: Vec<String> = (0..10).map(|index| format!("v{index}")).collect();
-        let members: Vec<&str> = (0..10)
-            .filter(|index| bits >> index & 1 == 1)
-            .map(|index| values[index].as_str())
-            .collect();
+        let members: Vec<&str> =
+            (0..10).filter(|index| bits >> index & 1 == 1).map(|index| values[index].as_str()).collect();
         let text = members.join(",");
         let json = quoted(&text);
         sample(ColumnType::Set { values }, bits.to_le_bytes().to_vec(), text, json)
@@ -276,24 +205,13 @@ fn bytes() -> impl Strategy<Value = Sample> {
         let cut = bytes.iter().rposition(|byte| *byte != 0).map_or(0, |index| index + 1);
         let json = quoted(&base64(&bytes));
         let log = [&[cut as u8], &bytes[..cut]].concat();
-        sample(
-            ColumnType::Binary {
-                length: bytes.len() as u16,
-            },
-            log,
-            bytes,
-            json,
-        )
+        sample(ColumnType::Binary { length: bytes.len() as u16 }, log, bytes, json)
     });
     let bits = (1u8..=64, any::<u64>()).prop_map(|(length, value)| {
         let value = value & (u64::MAX >> (64 - length));
         let log = value.to_be_bytes()[8 - usize::from(length.div_ceil(8))..].to_vec();
         let little: Vec<u8> = log.iter().rev().copied().collect();
-        let json = if length == 1 {
-            (value == 1).to_string()
-        } else {
-            quoted(&base64(&little))
-        };
+        let json = if length == 1 { (value == 1).to_string() } else { quoted(&base64(&little)) };
         sample(ColumnType::Bit { length }, log.clone(), log, json)
     });
     let geometry = (any::<u32>(), prop::collection::vec(any::<u8>(), 0..30)).prop_map(|(srid, wkb)| {
@@ -307,10 +225,8 @@ fn bytes() -> impl Strategy<Value = Sample> {
         sample(ColumnType::Year, vec![year], format!("{shown:04}"), shown)
     });
     let document = ("[a-z\"\\\\\n中]{0,9}", any::<i16>()).prop_map(|(text, number)| {
-        let log = build::json_object(&[
-            ("n", build::JsonMember::Int(number)),
-            ("键\"", build::JsonMember::Text(&text)),
-        ]);
+        let log =
+            build::json_object(&[("n", build::JsonMember::Int(number)), ("键\"", build::JsonMember::Text(&text))]);
         let shown = format!("{{\"n\": {number}, \"键\\\"\": {}}}", quoted(&text));
         let json = quoted(&shown);
         sample(ColumnType::Json, build::blob(&log), shown, json)
@@ -319,17 +235,7 @@ fn bytes() -> impl Strategy<Value = Sample> {
 }
 
 fn any_sample() -> impl Strategy<Value = Sample> {
-    prop_oneof![
-        integers(),
-        floats(),
-        decimals(),
-        times(),
-        dates(),
-        datetimes(),
-        timestamps(),
-        strings(),
-        bytes()
-    ]
+    prop_oneof![integers(), floats(), decimals(), times(), dates(), datetimes(), timestamps(), strings(), bytes()]
 }
 
 pub fn layout(table: &Table) -> TableLayout {
@@ -345,9 +251,7 @@ pub fn layout(table: &Table) -> TableLayout {
 pub fn images(decoder: &RowDecoder, kind: u8, body: &[u8]) -> Vec<[Option<String>; 2]> {
     let bytes = build::event(kind, body, Checksum::None);
     let (header, body) = frame(&bytes, Checksum::None).expect("a frame");
-    let Event::Rows(rows) = parse(&header, body, &build::format()).expect("an event") else {
-        panic!("no rows")
-    };
+    let Event::Rows(rows) = parse(&header, body, &build::format()).expect("an event") else { panic!("no rows") };
     let mut cursor = decoder.rows(&rows).expect("rows");
     let mut found = Vec::new();
     while let Some(images) = cursor.next_row() {
@@ -364,10 +268,7 @@ pub fn images(decoder: &RowDecoder, kind: u8, body: &[u8]) -> Vec<[Option<String
 }
 
 fn object(columns: &[(usize, String)]) -> String {
-    let members: Vec<String> = columns
-        .iter()
-        .map(|(index, json)| format!("\"c{index}\":{json}"))
-        .collect();
+    let members: Vec<String> = columns.iter().map(|(index, json)| format!("\"c{index}\":{json}")).collect();
     format!("{{{}}}", members.join(","))
 }
 
@@ -439,10 +340,7 @@ fn an_insert_of_defaults_alone_is_a_row() {
     let table = table(vec![ColumnType::Year, ColumnType::Double]);
     let decoder = RowDecoder::new(&layout(&table), &table, &[]).expect("a decoder");
     let body = build::rows_head(2, &[vec![0]]);
-    assert_eq!(
-        images(&decoder, kind::WRITE_ROWS, &body),
-        [[None, Some("{}".to_owned())]]
-    );
+    assert_eq!(images(&decoder, kind::WRITE_ROWS, &body), [[None, Some("{}".to_owned())]]);
     let body = build::rows_head(2, &[vec![3]]);
     assert!(images(&decoder, kind::WRITE_ROWS, &body).is_empty());
 }

@@ -15,11 +15,7 @@ pub(super) fn table(reading: &Reading<'_>, db: String, name: String, rest: &[Tok
     let Some(known) = reading.catalog.get(&db, &name) else {
         return Vec::new(); // if rows of it come, its table map tells that it is not known
     };
-    let mut altered = Altered {
-        table: known.table.clone(),
-        charset: known.charset.clone(),
-        renamed: None,
-    };
+    let mut altered = Altered { table: known.table.clone(), charset: known.charset.clone(), renamed: None };
     let mut why = known.lost.clone();
     for clause in parts(rest) {
         if why.is_none()
@@ -29,11 +25,7 @@ pub(super) fn table(reading: &Reading<'_>, db: String, name: String, rest: &[Tok
         }
     }
     let lost = why.is_some() && known.lost.is_none();
-    let Altered {
-        mut table,
-        charset,
-        renamed,
-    } = altered;
+    let Altered { mut table, charset, renamed } = altered;
     if let Some((db, name)) = &renamed {
         (table.db, table.name) = (db.clone(), name.clone());
     }
@@ -42,18 +34,10 @@ pub(super) fn table(reading: &Reading<'_>, db: String, name: String, rest: &[Tok
         if renamed.is_some() {
             catalog.remove(&db, &name);
         }
-        catalog.put(Known {
-            table,
-            charset,
-            lost: why.clone(),
-        });
+        catalog.put(Known { table, charset, lost: why.clone() });
     });
     if lost && reading.router.follows(&new_db, &new_name) {
-        effects.push(Effect::Lost {
-            db: new_db,
-            table: new_name,
-            why: why.unwrap_or_default(),
-        });
+        effects.push(Effect::Lost { db: new_db, table: new_name, why: why.unwrap_or_default() });
     }
     effects
 }
@@ -155,17 +139,8 @@ impl Altered {
             return Ok(());
         }
         let told = skip_word(&mut rest, "column");
-        const OTHERS: [&str; 9] = [
-            "index",
-            "key",
-            "foreign",
-            "check",
-            "constraint",
-            "partition",
-            "system",
-            "period",
-            "default",
-        ];
+        const OTHERS: [&str; 9] =
+            ["index", "key", "foreign", "check", "constraint", "partition", "system", "period", "default"];
         if !told && OTHERS.iter().any(|other| is(rest, other)) {
             return Ok(());
         }
@@ -213,13 +188,7 @@ impl Altered {
                 self.table.columns.insert(to, column);
                 let key: Vec<String> = key
                     .into_iter()
-                    .map(|part| {
-                        if part.eq_ignore_ascii_case(old) {
-                            name.clone()
-                        } else {
-                            part
-                        }
-                    })
+                    .map(|part| if part.eq_ignore_ascii_case(old) { name.clone() } else { part })
                     .collect();
                 self.set_key(&key)?;
             }
@@ -264,9 +233,7 @@ impl Altered {
     }
 
     fn index(&self, name: &str) -> Result<usize, String> {
-        self.table
-            .column(name)
-            .ok_or_else(|| format!("column {name:?} was named, which was not known"))
+        self.table.column(name).ok_or_else(|| format!("column {name:?} was named, which was not known"))
     }
 
     fn key_names(&self) -> Vec<String> {

@@ -45,17 +45,8 @@ pub(super) fn table(reading: &Reading<'_>, db: String, name: String, mut rest: &
     };
     let mut effects = match defined {
         Ok((columns, primary_key)) => {
-            let table = Table {
-                db,
-                name,
-                columns,
-                primary_key,
-            };
-            reading.put(Known {
-                table,
-                charset,
-                lost: None,
-            })
+            let table = Table { db, name, columns, primary_key };
+            reading.put(Known { table, charset, lost: None })
         }
         Err(why) => lost(reading, db, name, charset, why),
     };
@@ -78,29 +69,14 @@ fn created_like(reading: &Reading<'_>, db: String, name: String, like: Option<Ta
             (known.table.db, known.table.name) = (db, name);
             reading.put(known)
         }
-        None => lost(
-            reading,
-            db,
-            name,
-            None,
-            "the table it was made like is not known".to_owned(),
-        ),
+        None => lost(reading, db, name, None, "the table it was made like is not known".to_owned()),
     }
 }
 
 /// A table that is there, but of which nothing is known.
 fn lost(reading: &Reading<'_>, db: String, name: String, charset: Option<String>, why: String) -> Vec<Effect> {
-    let table = Table {
-        db: db.clone(),
-        name: name.clone(),
-        columns: Vec::new(),
-        primary_key: Vec::new(),
-    };
-    let mut effects = reading.put(Known {
-        table,
-        charset,
-        lost: Some(why.clone()),
-    });
+    let table = Table { db: db.clone(), name: name.clone(), columns: Vec::new(), primary_key: Vec::new() };
+    let mut effects = reading.put(Known { table, charset, lost: Some(why.clone()) });
     if reading.router.follows(&db, &name) {
         effects.push(Effect::Lost { db, table: name, why });
     }
@@ -122,9 +98,8 @@ fn columns(reading: &Reading<'_>, body: &[Token], charset: Option<&str>) -> Resu
         }
     }
     let index = |name: &String| columns.iter().position(|column| column.name.eq_ignore_ascii_case(name));
-    let key = key
-        .iter()
-        .map(|name| index(name).ok_or_else(|| format!("its primary key names {name:?}, which it lacks")));
+    let key =
+        key.iter().map(|name| index(name).ok_or_else(|| format!("its primary key names {name:?}, which it lacks")));
     let key: Vec<usize> = key.collect::<Result<_, _>>()?;
     for index in &key {
         if let Some(column) = columns.get_mut(*index) {
@@ -154,11 +129,9 @@ pub(super) fn definition(reading: &Reading<'_>, part: &[Token], charset: Option<
         let word = word.to_ascii_lowercase();
         if word == "constraint" {
             rest = rest.get(1..).unwrap_or_default();
-            let named = rest.first().is_some_and(|token| {
-                !["primary", "unique", "foreign", "check"]
-                    .iter()
-                    .any(|word| token.is(word))
-            });
+            let named = rest
+                .first()
+                .is_some_and(|token| !["primary", "unique", "foreign", "check"].iter().any(|word| token.is(word)));
             if named {
                 rest = rest.get(1..).unwrap_or_default();
             }
@@ -211,15 +184,7 @@ pub(super) fn column(
             attributes = attributes.get(1..).unwrap_or_default();
         }
     }
-    Ok(Definition::Column {
-        column: Column {
-            name,
-            kind,
-            nullable,
-            generated,
-        },
-        primary,
-    })
+    Ok(Definition::Column { column: Column { name, kind, nullable, generated }, primary })
 }
 
 /// Names of columns in parentheses, without lengths and orders.
@@ -228,10 +193,7 @@ pub(super) fn key_columns(mut rest: &[Token]) -> Vec<String> {
         rest = rest.get(1..).unwrap_or_default(); // USING BTREE, a name
     }
     let inside = group(&mut rest).unwrap_or_default();
-    parts(inside)
-        .into_iter()
-        .filter_map(|part| part.first()?.name().map(str::to_owned))
-        .collect()
+    parts(inside).into_iter().filter_map(|part| part.first()?.name().map(str::to_owned)).collect()
 }
 
 /// Whether a column's place is told: FIRST, or behind another.

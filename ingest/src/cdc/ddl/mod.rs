@@ -57,10 +57,8 @@ pub fn apply(sql: &str, query: &Query<'_>, catalog: &Arc<Catalog>, router: &Rout
         no_backslash_escapes: mode & Session::NO_BACKSLASH_ESCAPES != 0,
     };
     let words = tokens(sql, quoting);
-    let charset = query
-        .session
-        .server_collation
-        .and_then(|number| linli_binlog::Charset::of_collation(u32::from(number)));
+    let charset =
+        query.session.server_collation.and_then(|number| linli_binlog::Charset::of_collation(u32::from(number)));
     let reading = Reading {
         db: &query.db,
         catalog,
@@ -76,10 +74,7 @@ impl Reading<'_> {
         let mut rest = words;
         // MariaDB: SET STATEMENT a=b FOR ALTER …
         if is(rest, "set") && rest.get(1).is_some_and(|token| token.is("statement")) {
-            let behind = rest
-                .iter()
-                .position(|token| token.is("for"))
-                .map_or(rest.len(), |at| at + 1);
+            let behind = rest.iter().position(|token| token.is("for")).map_or(rest.len(), |at| at + 1);
             rest = rest.get(behind..).unwrap_or_default();
         }
         let Some(first) = take_word(&mut rest) else {
@@ -251,11 +246,7 @@ impl Reading<'_> {
     fn defined(&self, change: impl FnOnce(&mut Catalog)) -> Vec<Effect> {
         let mut catalog = (**self.catalog).clone();
         change(&mut catalog);
-        if catalog == **self.catalog {
-            Vec::new()
-        } else {
-            vec![Effect::Defined(Arc::new(catalog))]
-        }
+        if catalog == **self.catalog { Vec::new() } else { vec![Effect::Defined(Arc::new(catalog))] }
     }
 
     /// Definitions of tables of other databases are kept too where a followed one may come of them.
@@ -305,10 +296,8 @@ fn skip_word(rest: &mut &[Token], keyword: &str) -> bool {
 }
 
 fn skip_words(rest: &mut &[Token], keywords: &[&str]) -> bool {
-    let found = keywords
-        .iter()
-        .enumerate()
-        .all(|(index, keyword)| rest.get(index).is_some_and(|token| token.is(keyword)));
+    let found =
+        keywords.iter().enumerate().all(|(index, keyword)| rest.get(index).is_some_and(|token| token.is(keyword)));
     if found {
         *rest = rest.get(keywords.len()..).unwrap_or_default();
     }

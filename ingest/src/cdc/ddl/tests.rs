@@ -12,11 +12,7 @@ struct Shop {
 impl Shop {
     fn new() -> Shop {
         let router = Router::new(Arc::new(CdcOptions::default())).unwrap();
-        Shop {
-            catalog: Arc::new(Catalog::default()),
-            router,
-            lost: Vec::new(),
-        }
+        Shop { catalog: Arc::new(Catalog::default()), router, lost: Vec::new() }
     }
 
     fn run(&mut self, sql: &str) -> &mut Shop {
@@ -39,20 +35,12 @@ impl Shop {
     }
 
     fn table(&self, name: &str) -> Table {
-        self.catalog
-            .get("shop_0", name)
-            .unwrap_or_else(|| panic!("{name} is known"))
-            .table
-            .clone()
+        self.catalog.get("shop_0", name).unwrap_or_else(|| panic!("{name} is known")).table.clone()
     }
 
     fn columns(&self, name: &str) -> String {
         let table = self.table(name);
-        let key: Vec<&str> = table
-            .primary_key
-            .iter()
-            .map(|index| table.columns[*index].name.as_str())
-            .collect();
+        let key: Vec<&str> = table.primary_key.iter().map(|index| table.columns[*index].name.as_str()).collect();
         let names: Vec<&str> = table.columns.iter().map(|column| column.name.as_str()).collect();
         format!("{} key {}", names.join(" "), key.join(" "))
     }
@@ -67,22 +55,14 @@ fn columns_are_followed_through_every_kind_of_change() {
          CONSTRAINT f FOREIGN KEY (c) REFERENCES u (c) ON DELETE SET NULL, CHECK (c > 0)) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4",
     );
     assert_eq!(shop.columns("t"), "id a b c d e key id");
-    assert_eq!(
-        shop.table("t").columns[3].kind,
-        ColumnType::Enum {
-            values: vec!["p".into(), "q'r".into()]
-        }
-    );
+    assert_eq!(shop.table("t").columns[3].kind, ColumnType::Enum { values: vec!["p".into(), "q'r".into()] });
     assert!(shop.table("t").columns[4].generated && !shop.table("t").columns[3].generated);
     for (sql, expected) in [
         (
             "ALTER TABLE t ADD COLUMN f DATETIME(3) NOT NULL DEFAULT CURRENT_TIMESTAMP(3) ON UPDATE CURRENT_TIMESTAMP(3) AFTER id, ADD g JSON FIRST",
             "g id f a b c d e key id",
         ),
-        (
-            "alter table shop_0.t drop g, drop column e, drop index k, add unique key u (c)",
-            "id f a b c d key id",
-        ),
+        ("alter table shop_0.t drop g, drop column e, drop index k, add unique key u (c)", "id f a b c d key id"),
         (
             "ALTER TABLE t RENAME COLUMN `a b` TO ab, MODIFY c BIGINT FIRST, CHANGE d d2 TEXT AFTER id",
             "c id d2 f ab key id",
@@ -96,14 +76,8 @@ fn columns_are_followed_through_every_kind_of_change() {
             "ALTER TABLE t ADD (x INT, y SET('a','b') CHARACTER SET utf8mb4), COMMENT='add z int'",
             "aa c id d2 f x y key aa id",
         ),
-        (
-            "ALTER TABLE t PARTITION BY HASH(id) PARTITIONS 4",
-            "aa c id d2 f x y key aa id",
-        ),
-        (
-            "/*!50100 ALTER */ TABLE t ADD COLUMN IF NOT EXISTS x INT",
-            "aa c id d2 f x y key aa id",
-        ),
+        ("ALTER TABLE t PARTITION BY HASH(id) PARTITIONS 4", "aa c id d2 f x y key aa id"),
+        ("/*!50100 ALTER */ TABLE t ADD COLUMN IF NOT EXISTS x INT", "aa c id d2 f x y key aa id"),
         (
             "ALTER TABLE t ALTER COLUMN x SET DEFAULT 5, RENAME INDEX u TO v, ADD INDEX i (x), DISABLE KEYS",
             "aa c id d2 f x y key aa id",
@@ -127,9 +101,7 @@ fn a_swap_of_tables_brings_the_new_definition() {
     assert!(shop.catalog.get("shop_0", "_orders_1_del").is_none());
     shop.run("ALTER TABLE orders_1 RENAME TO shop_0.orders_2, ADD c INT");
     assert_eq!(shop.columns("orders_2"), "id b a c key id");
-    shop.run("TRUNCATE TABLE orders_2")
-        .run("TRUNCATE other.t")
-        .run("DROP DATABASE shop_0");
+    shop.run("TRUNCATE TABLE orders_2").run("TRUNCATE other.t").run("DROP DATABASE shop_0");
     assert!(shop.catalog.is_empty());
     assert_eq!(shop.lost, ["orders_2 truncated"]);
 }
@@ -144,9 +116,7 @@ fn what_is_not_understood_loses_its_table_and_no_other() {
         "RENAME TABLE unknown TO t",
     ] {
         let mut shop = Shop::new();
-        shop.run("CREATE TABLE t (a INT)")
-            .run("CREATE TABLE u (a INT)")
-            .run(sql);
+        shop.run("CREATE TABLE t (a INT)").run("CREATE TABLE u (a INT)").run(sql);
         assert_eq!(shop.lost.len(), 1, "{sql}: {:?}", shop.lost);
         assert_eq!(shop.columns("u"), "a key ");
     }
@@ -193,61 +163,25 @@ fn types_are_read_as_servers_write_them() {
         ("double precision", ColumnType::Double),
         ("float(7,3)", ColumnType::Float),
         ("float(25)", ColumnType::Double),
-        (
-            "decimal(65,30)",
-            ColumnType::Decimal {
-                precision: 65,
-                scale: 30,
-            },
-        ),
-        (
-            "numeric",
-            ColumnType::Decimal {
-                precision: 10,
-                scale: 0,
-            },
-        ),
+        ("decimal(65,30)", ColumnType::Decimal { precision: 65, scale: 30 }),
+        ("numeric", ColumnType::Decimal { precision: 10, scale: 0 }),
         ("bit(7)", ColumnType::Bit { length: 7 }),
         ("timestamp(6)", ColumnType::Timestamp { fsp: 6 }),
         ("binary(8)", ColumnType::Binary { length: 8 }),
         ("char(3) byte", ColumnType::Binary { length: 3 }),
         ("varchar(9) character set binary", ColumnType::Bytes),
-        (
-            "character varying(9) charset gbk",
-            ColumnType::Text { charset: Charset::Gbk },
-        ),
-        (
-            "text collate latin1_swedish_ci",
-            ColumnType::Text {
-                charset: Charset::Latin1,
-            },
-        ),
-        (
-            "set('x','y','红','z')",
-            ColumnType::Set {
-                values: ["x", "y", "红", "z"].map(str::to_owned).to_vec(),
-            },
-        ),
-        (
-            "enum('with,comma','it''s')",
-            ColumnType::Enum {
-                values: vec!["with,comma".into(), "it's".into()],
-            },
-        ),
+        ("character varying(9) charset gbk", ColumnType::Text { charset: Charset::Gbk }),
+        ("text collate latin1_swedish_ci", ColumnType::Text { charset: Charset::Latin1 }),
+        ("set('x','y','红','z')", ColumnType::Set { values: ["x", "y", "红", "z"].map(str::to_owned).to_vec() }),
+        ("enum('with,comma','it''s')", ColumnType::Enum { values: vec!["with,comma".into(), "it's".into()] }),
         ("multipolygon", ColumnType::Geometry),
         ("json", ColumnType::Json),
     ] {
-        assert_eq!(
-            types::from_information_schema(text, None, false),
-            Some(expected),
-            "{text}"
-        );
+        assert_eq!(types::from_information_schema(text, None, false), Some(expected), "{text}");
     }
     assert_eq!(
         types::from_information_schema("json", None, true),
-        Some(ColumnType::Text {
-            charset: Charset::Utf8mb4
-        })
+        Some(ColumnType::Text { charset: Charset::Utf8mb4 })
     );
     assert_eq!(types::from_information_schema("hypercube", None, true), None);
 }

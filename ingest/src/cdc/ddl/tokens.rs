@@ -58,9 +58,9 @@ pub fn tokens(sql: &str, quoting: Quoting) -> Vec<Token> {
                 out.push(if number { Token::Number(word) } else { Token::Word(word) });
             }
             c if c.is_alphabetic() || matches!(c, '_' | '$' | '@') || !c.is_ascii() => {
-                out.push(Token::Word(chars.word(|c| {
-                    c.is_alphanumeric() || matches!(c, '_' | '$' | '@') || !c.is_ascii()
-                })));
+                out.push(Token::Word(
+                    chars.word(|c| c.is_alphanumeric() || matches!(c, '_' | '$' | '@') || !c.is_ascii()),
+                ));
             }
             c => {
                 out.push(Token::Symbol(c));
@@ -166,23 +166,14 @@ mod tests {
     fn words_names_and_texts_are_told_apart() {
         let sql =
             "ALTER TABLE `a``b`.c /* x */ ADD d ENUM('it''s','\\'q') -- end\n DEFAULT 'x' /*!50100 PARTITION */ # y";
-        let words: Vec<String> = tokens(sql, Quoting::default())
-            .iter()
-            .map(|token| format!("{token:?}"))
-            .collect();
+        let words: Vec<String> = tokens(sql, Quoting::default()).iter().map(|token| format!("{token:?}")).collect();
         assert_eq!(
             words.join(" "),
             "Word(\"ALTER\") Word(\"TABLE\") Name(\"a`b\") Symbol('.') Word(\"c\") Word(\"ADD\") Word(\"d\") Word(\"ENUM\") \
              Symbol('(') Text(\"it's\") Symbol(',') Text(\"'q\") Symbol(')') Word(\"DEFAULT\") Text(\"x\") Word(\"PARTITION\")"
         );
-        let ansi = Quoting {
-            ansi_quotes: true,
-            no_backslash_escapes: true,
-        };
-        assert_eq!(
-            tokens(r#""a" 'b\'"#, ansi),
-            [Token::Name("a".into()), Token::Text("b\\".into())]
-        );
+        let ansi = Quoting { ansi_quotes: true, no_backslash_escapes: true };
+        assert_eq!(tokens(r#""a" 'b\'"#, ansi), [Token::Name("a".into()), Token::Text("b\\".into())]);
         for odd in ["'", "`x", "/*", "/*!", "\\", "é-", "--", "'a\\", "*/", "1e", "@@x"] {
             tokens(odd, Quoting::default());
         }

@@ -39,10 +39,7 @@ pub fn column_type(rest: &mut &[Token], default: Option<&str>, mariadb: bool) ->
     let number = |index: usize| arguments.get(index).and_then(number);
     let values = || arguments.iter().filter_map(text).collect::<Vec<_>>();
     let fsp = || number(0).unwrap_or(0).min(6) as u8;
-    let integer = |bytes| ColumnType::Integer {
-        bytes,
-        unsigned: attributes.unsigned,
-    };
+    let integer = |bytes| ColumnType::Integer { bytes, unsigned: attributes.unsigned };
     let charset = || match &attributes.charset {
         Some(charset) => Charset::named(charset).ok(),
         None => Charset::named(default.unwrap_or("utf8mb4")).ok(),
@@ -58,13 +55,7 @@ pub fn column_type(rest: &mut &[Token], default: Option<&str>, mariadb: bool) ->
         "int" | "integer" | "int4" => integer(4),
         "bigint" | "int8" => integer(8),
         "serial" => {
-            return Some(TypeText {
-                kind: ColumnType::Integer {
-                    bytes: 8,
-                    unsigned: true,
-                },
-                not_null: true,
-            });
+            return Some(TypeText { kind: ColumnType::Integer { bytes: 8, unsigned: true }, not_null: true });
         }
         "float" | "float4" if arguments.len() == 1 && number(0)? > 24 => ColumnType::Double,
         "float" | "float4" => ColumnType::Float,
@@ -76,39 +67,29 @@ pub fn column_type(rest: &mut &[Token], default: Option<&str>, mariadb: bool) ->
                 scale: u8::try_from(number(1).unwrap_or(0)).ok()?,
             }
         }
-        "bit" => ColumnType::Bit {
-            length: u8::try_from(number(0).unwrap_or(1)).ok()?,
-        },
+        "bit" => ColumnType::Bit { length: u8::try_from(number(0).unwrap_or(1)).ok()? },
         "year" => ColumnType::Year,
         "date" => ColumnType::Date,
         "time" => ColumnType::Time { fsp: fsp() },
         "datetime" => ColumnType::DateTime { fsp: fsp() },
         "timestamp" => ColumnType::Timestamp { fsp: fsp() },
-        "char" | "character" | "nchar" if attributes.byte => ColumnType::Binary {
-            length: number(0).unwrap_or(1) as u16,
-        },
-        "nchar" | "nvarchar" | "nvarchar2" | "ncharacter" => ColumnType::Text {
-            charset: Charset::Utf8mb3,
-        },
+        "char" | "character" | "nchar" if attributes.byte => {
+            ColumnType::Binary { length: number(0).unwrap_or(1) as u16 }
+        }
+        "nchar" | "nvarchar" | "nvarchar2" | "ncharacter" => ColumnType::Text { charset: Charset::Utf8mb3 },
         "char" | "character" => match charset()? {
-            Charset::Binary => ColumnType::Binary {
-                length: number(0).unwrap_or(1) as u16,
-            },
+            Charset::Binary => ColumnType::Binary { length: number(0).unwrap_or(1) as u16 },
             charset => ColumnType::Text { charset },
         },
         "varchar" | "varchar2" | "tinytext" | "text" | "mediumtext" | "longtext" | "clob" if !attributes.byte => {
             text_of(charset()?)
         }
         "varchar" | "tinytext" | "text" | "mediumtext" | "longtext" => ColumnType::Bytes,
-        "binary" => ColumnType::Binary {
-            length: number(0).unwrap_or(1) as u16,
-        },
+        "binary" => ColumnType::Binary { length: number(0).unwrap_or(1) as u16 },
         "varbinary" | "raw" | "tinyblob" | "blob" | "mediumblob" | "longblob" => ColumnType::Bytes,
         "enum" => ColumnType::Enum { values: values() },
         "set" => ColumnType::Set { values: values() },
-        "json" if mariadb => ColumnType::Text {
-            charset: Charset::Utf8mb4,
-        },
+        "json" if mariadb => ColumnType::Text { charset: Charset::Utf8mb4 },
         "json" => ColumnType::Json,
         "point" | "geometry" | "linestring" | "polygon" | "multipoint" | "multilinestring" | "multipolygon"
         | "geometrycollection" | "geomcollection" => ColumnType::Geometry,
@@ -123,13 +104,7 @@ pub fn column_type(rest: &mut &[Token], default: Option<&str>, mariadb: bool) ->
 /// A type as information_schema writes it.
 pub fn from_information_schema(text: &str, charset: Option<&str>, mariadb: bool) -> Option<ColumnType> {
     // there a backslash is a backslash
-    let words = tokens(
-        text,
-        Quoting {
-            ansi_quotes: false,
-            no_backslash_escapes: true,
-        },
-    );
+    let words = tokens(text, Quoting { ansi_quotes: false, no_backslash_escapes: true });
     let mut rest = words.as_slice();
     column_type(&mut rest, charset, mariadb).map(|found| found.kind)
 }
@@ -191,11 +166,7 @@ pub fn charset_clause(rest: &mut &[Token]) -> Option<String> {
         other => other.name()?,
     };
     *rest = behind;
-    let charset = if is_collation {
-        value.split('_').next().unwrap_or(value)
-    } else {
-        value
-    };
+    let charset = if is_collation { value.split('_').next().unwrap_or(value) } else { value };
     Some(charset.to_ascii_lowercase())
 }
 

@@ -38,26 +38,18 @@ impl Wire {
     /// Turns the connection into a stream of events: [`Wire::next`] and [`Wire::event`].
     pub async fn start_dump(&mut self, from: &DumpFrom, options: &DumpOptions) -> WireResult<()> {
         let nanoseconds = options.heartbeat_s.saturating_mul(1_000_000_000);
-        self.execute(&format!(
-            "SET @master_heartbeat_period={nanoseconds}, @source_heartbeat_period={nanoseconds}"
-        ))
-        .await?;
+        self.execute(&format!("SET @master_heartbeat_period={nanoseconds}, @source_heartbeat_period={nanoseconds}"))
+            .await?;
         self.execute(
             "SET @master_binlog_checksum=@@global.binlog_checksum, @source_binlog_checksum=@@global.binlog_checksum",
         )
         .await?;
-        self.execute(&format!(
-            "SET @slave_uuid={0}, @replica_uuid={0}",
-            literal(&options.uuid)
-        ))
-        .await?;
+        self.execute(&format!("SET @slave_uuid={0}, @replica_uuid={0}", literal(&options.uuid))).await?;
         if options.mariadb {
             self.execute("SET @mariadb_slave_capability=4").await?;
             if let DumpFrom::MariadbGtids(position) = from {
-                self.execute(&format!("SET @slave_connect_state={}", literal(position)))
-                    .await?;
-                self.execute("SET @slave_gtid_strict_mode=0, @slave_gtid_ignore_duplicates=0")
-                    .await?;
+                self.execute(&format!("SET @slave_connect_state={}", literal(position))).await?;
+                self.execute("SET @slave_gtid_strict_mode=0, @slave_gtid_ignore_duplicates=0").await?;
             }
         }
         self.register(options.server_id).await?;

@@ -64,10 +64,7 @@ impl Address {
         if !matches!(url.scheme(), "mysql" | "mariadb") {
             return Err(bad(format!("scheme {:?} is neither mysql nor mariadb", url.scheme())));
         }
-        let host = url
-            .host_str()
-            .filter(|host| !host.is_empty())
-            .ok_or_else(|| bad("names no host".to_owned()))?;
+        let host = url.host_str().filter(|host| !host.is_empty()).ok_or_else(|| bad("names no host".to_owned()))?;
         let (host, port) = (host.trim_matches(['[', ']']).to_owned(), url.port().unwrap_or(PORT));
         let (mut tls, mut ca) = (TlsMode::Preferred, None);
         for (key, value) in url.query_pairs() {
@@ -190,11 +187,7 @@ impl Wire {
             self.set_stream(secured);
             self.secure = true;
         }
-        let plugin = if greeting.plugin.is_empty() {
-            "mysql_native_password"
-        } else {
-            &greeting.plugin
-        };
+        let plugin = if greeting.plugin.is_empty() { "mysql_native_password" } else { &greeting.plugin };
         let answer = answer(plugin, &address.password, &greeting.nonce, self.secure)
             .or_else(|_| answer("mysql_native_password", &address.password, &greeting.nonce, self.secure))?;
         let mut response = head(flags);
@@ -205,8 +198,7 @@ impl Wire {
         response.extend_from_slice(plugin.as_bytes());
         response.push(0);
         self.reply(&response).await?;
-        self.authenticate(plugin.to_owned(), greeting.nonce, &address.password)
-            .await
+        self.authenticate(plugin.to_owned(), greeting.nonce, &address.password).await
     }
 
     async fn authenticate(&mut self, mut plugin: String, mut nonce: Vec<u8>, password: &str) -> WireResult<()> {
@@ -271,21 +263,12 @@ mod tests {
     #[test]
     fn addresses_are_read_and_never_shown_whole() {
         let address = Address::parse("mysql://lin%40li:s%2Fcret@db.shop:3307?ssl-mode=required#shop-a").unwrap();
-        assert_eq!(
-            (address.host.as_str(), address.port, address.user.as_str()),
-            ("db.shop", 3307, "lin@li")
-        );
+        assert_eq!((address.host.as_str(), address.port, address.user.as_str()), ("db.shop", 3307, "lin@li"));
         assert_eq!((address.password.as_str(), address.tls), ("s/cret", TlsMode::Required));
         assert_eq!(address.name, "shop-a");
         assert!(!format!("{address:?}").contains("s/cret"));
         assert_eq!(Address::parse("mysql://root@127.0.0.1").unwrap().name, "127.0.0.1:3306");
-        for bad in [
-            "http://x",
-            "mysql://",
-            "mysql://h?ssl-mode=maybe",
-            "mysql://h?sslmode=off",
-            "shop://",
-        ] {
+        for bad in ["http://x", "mysql://", "mysql://h?ssl-mode=maybe", "mysql://h?sslmode=off", "shop://"] {
             let error = Address::parse(bad).unwrap_err();
             assert_eq!(error.kind, ErrorKind::Config, "{bad}");
         }

@@ -63,14 +63,10 @@ impl WireError {
                 (ErrorKind::Retry, "check that the server is up and reachable from here")
             }
             WireError::TooLarge { .. } => (ErrorKind::Config, "no row of the binlog may be longer"),
-            WireError::Protocol(_) => (
-                ErrorKind::Retry,
-                "check that the address is that of a MySQL or MariaDB server",
-            ),
-            WireError::Plugin(_) => (
-                ErrorKind::Config,
-                "create the user with caching_sha2_password or mysql_native_password",
-            ),
+            WireError::Protocol(_) => (ErrorKind::Retry, "check that the address is that of a MySQL or MariaDB server"),
+            WireError::Plugin(_) => {
+                (ErrorKind::Config, "create the user with caching_sha2_password or mysql_native_password")
+            }
             WireError::Tls(_) => (
                 ErrorKind::Config,
                 "check ssl-ca, or choose another ssl-mode (DISABLED, PREFERRED, REQUIRED, VERIFY_CA, VERIFY_IDENTITY)",
@@ -88,10 +84,7 @@ fn server_advice(code: u16, message: &str) -> (ErrorKind, &'static str) {
         ),
         1130 => (ErrorKind::Config, "allow this host to connect, or connect from another"),
         1236 if message.contains("server_uuid") || message.contains("server_id") || message.contains("same server") => {
-            (
-                ErrorKind::Config,
-                "another reader uses this server id: set cdc.server_id to one of its own",
-            )
+            (ErrorKind::Config, "another reader uses this server id: set cdc.server_id to one of its own")
         }
         1236 => (
             ErrorKind::Corrupt,

@@ -92,10 +92,7 @@ impl Wire {
             let length = usize::from(a) | usize::from(b) << 8 | usize::from(c) << 16;
             let bytes = self.long.len() + length;
             if bytes > PACKET_BYTES_MAX {
-                return Err(WireError::TooLarge {
-                    bytes,
-                    max: PACKET_BYTES_MAX,
-                });
+                return Err(WireError::TooLarge { bytes, max: PACKET_BYTES_MAX });
             }
             let Some(part) = received.get(4..4 + length) else {
                 return Ok(false);
@@ -104,11 +101,7 @@ impl Wire {
             let unfinished = matches!(self.payload, Payload::LongUnfinished);
             if length == FULL || unfinished {
                 self.long.extend_from_slice(part);
-                self.payload = if length == FULL {
-                    Payload::LongUnfinished
-                } else {
-                    Payload::Long
-                };
+                self.payload = if length == FULL { Payload::LongUnfinished } else { Payload::Long };
             } else {
                 let start = self.filled.start + 4;
                 self.payload = Payload::InBuffer(start..start + length);
@@ -200,11 +193,7 @@ impl Wire {
 
 /// Cut at the longest packet; one that fills it is followed by another, if need be an empty one.
 fn parts(payload: &[u8]) -> impl Iterator<Item = &[u8]> {
-    (0..=payload.len() / FULL).map(|i| {
-        payload
-            .get(i * FULL..payload.len().min((i + 1) * FULL))
-            .unwrap_or_default()
-    })
+    (0..=payload.len() / FULL).map(|i| payload.get(i * FULL..payload.len().min((i + 1) * FULL)).unwrap_or_default())
 }
 
 #[cfg(test)]
@@ -223,20 +212,7 @@ mod tests {
 
     #[tokio::test]
     async fn payloads_come_whole_whatever_their_length_and_however_the_bytes_arrive() {
-        let lengths = [
-            0,
-            1,
-            5,
-            READ_BYTES - 4,
-            READ_BYTES,
-            3 << 20,
-            FULL - 1,
-            FULL,
-            FULL + 1,
-            2 * FULL,
-            40 << 20,
-            7,
-        ];
+        let lengths = [0, 1, 5, READ_BYTES - 4, READ_BYTES, 3 << 20, FULL - 1, FULL, FULL + 1, 2 * FULL, 40 << 20, 7];
         let (mut server, client) = tokio::io::duplex(100_000);
         let sender = tokio::spawn(async move {
             for length in lengths {
@@ -248,19 +224,10 @@ mod tests {
         for length in lengths {
             let payload = wire.read().await.unwrap();
             assert_eq!(payload.len(), length);
-            assert!(
-                payload
-                    .iter()
-                    .enumerate()
-                    .all(|(i, byte)| *byte == (i * 31 + length) as u8),
-                "{length}"
-            );
+            assert!(payload.iter().enumerate().all(|(i, byte)| *byte == (i * 31 + length) as u8), "{length}");
         }
         sender.await.unwrap();
         assert!(matches!(wire.read().await, Err(WireError::Closed)));
-        assert!(
-            wire.buffer.len() <= KEEP_BYTES,
-            "the room for a long payload is given back"
-        );
+        assert!(wire.buffer.len() <= KEEP_BYTES, "the room for a long payload is given back");
     }
 }

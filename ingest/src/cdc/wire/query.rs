@@ -29,24 +29,14 @@ impl Wire {
         let mut cells = Cells::new();
         while self.next_row(&mut cells).await? {
             let payload = self.payload();
-            rows.push(
-                cells
-                    .iter()
-                    .map(|cell| cell.clone().and_then(|cell| payload.get(cell)).map(text))
-                    .collect(),
-            );
+            rows.push(cells.iter().map(|cell| cell.clone().and_then(|cell| payload.get(cell)).map(text)).collect());
         }
         Ok(rows)
     }
 
     /// The first cell of the first row.
     pub async fn query_one(&mut self, sql: &str) -> WireResult<Option<String>> {
-        Ok(self
-            .query(sql)
-            .await?
-            .into_iter()
-            .next()
-            .and_then(|row| row.into_iter().next().flatten()))
+        Ok(self.query(sql).await?.into_iter().next().and_then(|row| row.into_iter().next().flatten()))
     }
 
     /// Begins a query; the number of columns, or `None` where it gives no rows. Then comes [`Wire::next_row`].
@@ -122,10 +112,7 @@ fn length(payload: &[u8], at: &mut usize) -> Option<usize> {
     };
     let bytes = payload.get(*at + 1..*at + 1 + wide)?;
     *at += 1 + wide;
-    let value = bytes
-        .iter()
-        .rev()
-        .fold(0u64, |value, byte| value << 8 | u64::from(*byte));
+    let value = bytes.iter().rev().fold(0u64, |value, byte| value << 8 | u64::from(*byte));
     usize::try_from(value).ok()
 }
 
@@ -139,11 +126,7 @@ pub(super) fn server_error(payload: &[u8]) -> WireError {
         Some((b'#', rest)) if rest.len() >= 5 => rest.split_at(5),
         _ => (&b"HY000"[..], rest),
     };
-    WireError::Server {
-        code: u16::from_le_bytes([low, high]),
-        state: text(state),
-        message: text(message),
-    }
+    WireError::Server { code: u16::from_le_bytes([low, high]), state: text(state), message: text(message) }
 }
 
 /// A text as a literal of SQL; a name is quoted by [`name`].

@@ -19,21 +19,14 @@ use super::{WireError, WireResult};
 
 /// Nobody listens on the loopback.
 pub(super) fn is_worth_preferring(address: &Address) -> bool {
-    !(address.host == "localhost"
-        || address
-            .host
-            .parse::<std::net::IpAddr>()
-            .is_ok_and(|ip| ip.is_loopback()))
+    !(address.host == "localhost" || address.host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback()))
 }
 
 pub(super) async fn secure(plain: Box<dyn Duplex>, address: &Address) -> WireResult<Box<dyn Duplex>> {
     let failed = |error: String| WireError::Tls(error);
     let name = ServerName::try_from(address.host.clone()).map_err(|error| failed(error.to_string()))?;
     let config = config(address)?;
-    let stream = TlsConnector::from(Arc::new(config))
-        .connect(name, plain)
-        .await
-        .map_err(|e| failed(e.to_string()))?;
+    let stream = TlsConnector::from(Arc::new(config)).connect(name, plain).await.map_err(|e| failed(e.to_string()))?;
     Ok(Box::new(stream))
 }
 
@@ -45,21 +38,12 @@ fn config(address: &Address) -> WireResult<ClientConfig> {
         .map_err(failed)?;
     if !matches!(address.tls, TlsMode::VerifyCa | TlsMode::VerifyIdentity) {
         let verifier = Arc::new(Checked { roots: None, provider });
-        return Ok(builder
-            .dangerous()
-            .with_custom_certificate_verifier(verifier)
-            .with_no_client_auth());
+        return Ok(builder.dangerous().with_custom_certificate_verifier(verifier).with_no_client_auth());
     }
     let roots = Arc::new(roots(address)?);
     if address.tls == TlsMode::VerifyCa {
-        let verifier = Arc::new(Checked {
-            roots: Some(roots),
-            provider,
-        });
-        return Ok(builder
-            .dangerous()
-            .with_custom_certificate_verifier(verifier)
-            .with_no_client_auth());
+        let verifier = Arc::new(Checked { roots: Some(roots), provider });
+        return Ok(builder.dangerous().with_custom_certificate_verifier(verifier).with_no_client_auth());
     }
     let verifier = WebPkiServerVerifier::builder_with_provider(roots, provider)
         .build()
@@ -69,9 +53,7 @@ fn config(address: &Address) -> WireResult<ClientConfig> {
 
 fn roots(address: &Address) -> WireResult<RootCertStore> {
     let Some(path) = &address.ca else {
-        return Err(WireError::Tls(
-            "to verify the server, ssl-ca=FILE has to name the authority".to_owned(),
-        ));
+        return Err(WireError::Tls("to verify the server, ssl-ca=FILE has to name the authority".to_owned()));
     };
     let failed = |error: String| WireError::Tls(format!("{}: {error}", path.display()));
     let mut roots = RootCertStore::empty();
@@ -116,12 +98,7 @@ impl ServerCertVerifier for Checked {
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        verify_tls12_signature(
-            message,
-            certificate,
-            signature,
-            &self.provider.signature_verification_algorithms,
-        )
+        verify_tls12_signature(message, certificate, signature, &self.provider.signature_verification_algorithms)
     }
 
     fn verify_tls13_signature(
@@ -130,12 +107,7 @@ impl ServerCertVerifier for Checked {
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        verify_tls13_signature(
-            message,
-            certificate,
-            signature,
-            &self.provider.signature_verification_algorithms,
-        )
+        verify_tls13_signature(message, certificate, signature, &self.provider.signature_verification_algorithms)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {

@@ -71,11 +71,7 @@ impl Positions {
 
     /// Records between here and `ends`.
     pub fn lag(&self, ends: &Positions) -> u64 {
-        self.0
-            .iter()
-            .zip(ends.0)
-            .map(|(position, end)| end.saturating_sub(*position))
-            .sum()
+        self.0.iter().zip(ends.0).map(|(position, end)| end.saturating_sub(*position)).sum()
     }
 }
 
@@ -84,13 +80,7 @@ pub type ConservationByName = BTreeMap<String, BTreeMap<String, Counts>>;
 
 pub(crate) fn by_name(conservation: &Conservation) -> ConservationByName {
     let owned = |topics: &BTreeMap<&'static str, Counts>| {
-        topics
-            .iter()
-            .map(|(topic, counts)| ((*topic).to_owned(), *counts))
-            .collect()
+        topics.iter().map(|(topic, counts)| ((*topic).to_owned(), *counts)).collect()
     };
-    conservation
-        .iter()
-        .map(|(job, topics)| ((*job).to_owned(), owned(topics)))
-        .collect()
+    conservation.iter().map(|(job, topics)| ((*job).to_owned(), owned(topics))).collect()
 }

@@ -89,10 +89,7 @@ impl EpochObject {
 
     /// Reads what [`EpochObject::encode`] wrote and nothing else. `key` is for the words of the error.
     pub fn decode(key: &str, bytes: Bytes) -> Result<EpochObject, CorruptBlob> {
-        decode(bytes).map_err(|cause| CorruptBlob {
-            key: key.to_owned(),
-            cause,
-        })
+        decode(bytes).map_err(|cause| CorruptBlob { key: key.to_owned(), cause })
     }
 }
 
@@ -145,13 +142,7 @@ fn encode_header(header: &EpochHeader) -> Vec<u8> {
     put_option_i64(&mut out, header.import_watermark.map(|at| at.0));
     put_option_i64(&mut out, header.as_of.map(|at| at.0));
     out.push(u8::from(header.unfinished));
-    put_bytes(
-        &mut out,
-        header
-            .incarnation
-            .as_ref()
-            .map_or(&[], |incarnation| incarnation.0.as_bytes()),
-    );
+    put_bytes(&mut out, header.incarnation.as_ref().map_or(&[], |incarnation| incarnation.0.as_bytes()));
     put_u64(&mut out, header.claims.len() as u64);
     for claim in &header.claims {
         put_u64(&mut out, claim.0);
@@ -181,11 +172,7 @@ fn decode_header(reader: &mut Reader) -> Result<EpochHeader, Malformed> {
     let zone = reader.text()?;
     let base = match reader.flag()? {
         false => None,
-        true => Some(BaseRef {
-            epoch: Epoch(reader.u64()?),
-            key: reader.text()?,
-            bytes: reader.u64()?,
-        }),
+        true => Some(BaseRef { epoch: Epoch(reader.u64()?), key: reader.text()?, bytes: reader.u64()? }),
     };
     let base_before = Some(reader.u64()?).filter(|epoch| *epoch > 0).map(Epoch);
     let deltas_bytes = reader.u64()?;
@@ -254,26 +241,12 @@ fn decode_conservation(reader: &mut Reader) -> Result<ConservationByName, Malfor
 }
 
 fn columns(counts: &Counts) -> [u64; 6] {
-    let Counts {
-        received,
-        applied,
-        duplicate,
-        late,
-        history,
-        dead_lettered,
-    } = *counts;
+    let Counts { received, applied, duplicate, late, history, dead_lettered } = *counts;
     [received, applied, duplicate, late, history, dead_lettered]
 }
 
 fn columns_mut(counts: &mut Counts) -> [&mut u64; 6] {
-    let Counts {
-        received,
-        applied,
-        duplicate,
-        late,
-        history,
-        dead_lettered,
-    } = counts;
+    let Counts { received, applied, duplicate, late, history, dead_lettered } = counts;
     [received, applied, duplicate, late, history, dead_lettered]
 }
 

@@ -8,17 +8,8 @@ use super::*;
 
 fn record() -> MetricRecord {
     MetricRecord {
-        key: PartKey {
-            metric: Metric::GmvMin,
-            window_start: -60_000,
-            dimension: 3,
-            shard: 2,
-        },
-        version: Version {
-            generation: 2,
-            epoch: 9,
-            sequence: 1,
-        },
+        key: PartKey { metric: Metric::GmvMin, window_start: -60_000, dimension: 3, shard: 2 },
+        version: Version { generation: 2, epoch: 9, sequence: 1 },
         as_of: 5,
         window_end: 0,
         columns: vec![vec![1, 2], vec![250, -3], vec![1, 1]],
@@ -38,28 +29,13 @@ fn effects() -> Vec<Effect> {
     };
     vec![
         Effect::Metric(record()),
-        Effect::Forward {
-            topic: Topic::Buyers,
-            partition: 1,
-            key: b"k".to_vec(),
-            value: b"{}".to_vec(),
-        },
-        Effect::DeadLetter {
-            key: b"u1".to_vec(),
-            letter,
-        },
+        Effect::Forward { topic: Topic::Buyers, partition: 1, key: b"k".to_vec(), value: b"{}".to_vec() },
+        Effect::DeadLetter { key: b"u1".to_vec(), letter },
     ]
 }
 
 fn object() -> EpochObject {
-    let counts = Counts {
-        received: 10,
-        applied: 4,
-        duplicate: 3,
-        late: 2,
-        history: 1,
-        dead_lettered: 0,
-    };
+    let counts = Counts { received: 10, applied: 4, duplicate: 3, late: 2, history: 1, dead_lettered: 0 };
     let topics = BTreeMap::from([("clicks".to_owned(), counts)]);
     EpochObject {
         header: EpochHeader {
@@ -70,11 +46,7 @@ fn object() -> EpochObject {
             partitions: 8,
             state_version: 1,
             zone: "Asia/Shanghai".to_owned(),
-            base: Some(BaseRef {
-                epoch: Epoch(4),
-                key: "tasks/2/bases/4".to_owned(),
-                bytes: 17,
-            }),
+            base: Some(BaseRef { epoch: Epoch(4), key: "tasks/2/bases/4".to_owned(), bytes: 17 }),
             base_before: Some(Epoch(2)),
             deltas_bytes: 300,
             positions: Positions([1, 2, 3, 4, u64::MAX]),
@@ -97,9 +69,7 @@ fn an_epoch_comes_back_as_it_was() {
     assert_eq!(decoded, object);
     let items: Vec<OutboxItem> = decoded.outbox.iter().collect();
     assert_eq!(items.len(), 3);
-    let OutboxItem::Metric { key, version, value } = &items[0] else {
-        panic!("{:?}", items[0])
-    };
+    let OutboxItem::Metric { key, version, value } = &items[0] else { panic!("{:?}", items[0]) };
     assert_eq!((*key, *version), (record().key, record().version));
     assert_eq!(MetricRecord::decode(value).unwrap(), record());
 }
@@ -111,10 +81,7 @@ fn a_changed_or_cut_epoch_is_refused_by_name() {
         let mut changed = whole.to_vec();
         changed[at] ^= 0x10;
         let error = EpochObject::decode("tasks/2/epochs/9", changed.into()).unwrap_err();
-        assert!(
-            error.to_string().starts_with("blob \"tasks/2/epochs/9\" is damaged"),
-            "{error}"
-        );
+        assert!(error.to_string().starts_with("blob \"tasks/2/epochs/9\" is damaged"), "{error}");
         assert!(EpochObject::decode("k", whole.slice(..at)).is_err(), "cut at {at}");
     }
 }

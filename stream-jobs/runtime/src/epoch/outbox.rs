@@ -58,12 +58,7 @@ impl Outbox {
                     put_u64(&mut out, u64::from(record.version.sequence));
                     put_bytes(&mut out, &record.encode());
                 }
-                Effect::Forward {
-                    topic,
-                    partition,
-                    key,
-                    value,
-                } => {
+                Effect::Forward { topic, partition, key, value } => {
                     out.push(FORWARD);
                     put_bytes(&mut out, topic.name().as_bytes());
                     put_u64(&mut out, u64::from(*partition));
@@ -78,10 +73,7 @@ impl Outbox {
                 }
             }
         }
-        Outbox {
-            count: effects.len() as u64,
-            bytes: out.into(),
-        }
+        Outbox { count: effects.len() as u64, bytes: out.into() }
     }
 
     /// Takes bytes that another wrote: every item is looked at before any is sent.
@@ -113,13 +105,7 @@ impl Outbox {
     pub fn iter(&self) -> impl Iterator<Item = OutboxItem> + Send {
         let mut reader = Reader::new(self.bytes.clone());
         // Validated when it was made, so that nothing is cut off here.
-        std::iter::from_fn(move || {
-            if reader.is_empty() {
-                None
-            } else {
-                item(&mut reader).ok()
-            }
-        })
+        std::iter::from_fn(move || if reader.is_empty() { None } else { item(&mut reader).ok() })
     }
 }
 
@@ -127,43 +113,20 @@ fn item(reader: &mut Reader) -> Result<OutboxItem, Malformed> {
     match reader.u8()? {
         METRIC => {
             let place = usize::try_from(reader.u64()?).unwrap_or(usize::MAX);
-            let metric = *Metric::ALL
-                .get(place)
-                .ok_or_else(|| format!("metric {place} is not known"))?;
+            let metric = *Metric::ALL.get(place).ok_or_else(|| format!("metric {place} is not known"))?;
             let window_start = reader.i64()?;
             let dimension = reader.i64()?;
             let shard = reader.u32()?;
-            let version = Version {
-                generation: reader.u32()?,
-                epoch: reader.u64()?,
-                sequence: reader.u32()?,
-            };
-            let key = PartKey {
-                metric,
-                window_start,
-                dimension,
-                shard,
-            };
-            Ok(OutboxItem::Metric {
-                key,
-                version,
-                value: reader.bytes()?,
-            })
+            let version = Version { generation: reader.u32()?, epoch: reader.u64()?, sequence: reader.u32()? };
+            let key = PartKey { metric, window_start, dimension, shard };
+            Ok(OutboxItem::Metric { key, version, value: reader.bytes()? })
         }
         FORWARD => {
             let name = reader.text()?;
             let topic = Topic::from_name(&name).ok_or_else(|| format!("topic \"{name}\" is not known"))?;
-            Ok(OutboxItem::Forward {
-                topic,
-                partition: reader.u32()?,
-                key: reader.bytes()?,
-                value: reader.bytes()?,
-            })
+            Ok(OutboxItem::Forward { topic, partition: reader.u32()?, key: reader.bytes()?, value: reader.bytes()? })
         }
-        DEAD_LETTER => Ok(OutboxItem::DeadLetter {
-            key: reader.bytes()?,
-            value: reader.bytes()?,
-        }),
+        DEAD_LETTER => Ok(OutboxItem::DeadLetter { key: reader.bytes()?, value: reader.bytes()? }),
         other => Err(format!("effect of kind {other} is not known")),
     }
 }

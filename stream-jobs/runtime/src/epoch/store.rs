@@ -62,9 +62,7 @@ impl EpochStore {
 
     async fn newest_of(&self, kind: &str) -> Result<Option<Epoch>> {
         let keys = self.blobs.list(&self.folder(kind)).await?;
-        keys.last()
-            .map(|key| epoch_of(key).ok_or_else(|| foreign(key).into()))
-            .transpose()
+        keys.last().map(|key| epoch_of(key).ok_or_else(|| foreign(key).into())).transpose()
     }
 
     pub async fn read(&self, epoch: Epoch) -> Result<Option<EpochObject>> {
@@ -103,17 +101,9 @@ impl EpochStore {
             Some(bytes) if bytes.len() as u64 == base.bytes => Ok(bytes),
             Some(bytes) => {
                 let cause = format!("it has {} bytes, its epoch says {}", bytes.len(), base.bytes);
-                Err(CorruptBlob {
-                    key: base.key.clone(),
-                    cause,
-                }
-                .into())
+                Err(CorruptBlob { key: base.key.clone(), cause }.into())
             }
-            None => Err(CorruptBlob {
-                key: base.key.clone(),
-                cause: "it is not there".to_owned(),
-            }
-            .into()),
+            None => Err(CorruptBlob { key: base.key.clone(), cause: "it is not there".to_owned() }.into()),
         }
     }
 
@@ -123,11 +113,7 @@ impl EpochStore {
 
     /// The header stands in the mark too, so that looking at progress need not read states.
     pub async fn mark_delivered(&self, header: &EpochHeader) -> Result<()> {
-        let mark = EpochObject {
-            header: header.clone(),
-            delta: Bytes::new(),
-            outbox: Outbox::default(),
-        };
+        let mark = EpochObject { header: header.clone(), delta: Bytes::new(), outbox: Outbox::default() };
         Ok(self.blobs.put(&self.delivered_key(header.epoch), mark.encode()).await?)
     }
 
@@ -169,8 +155,5 @@ fn epoch_of(key: &str) -> Option<Epoch> {
 }
 
 fn foreign(key: &str) -> CorruptBlob {
-    CorruptBlob {
-        key: key.to_owned(),
-        cause: "its name is no epoch's".to_owned(),
-    }
+    CorruptBlob { key: key.to_owned(), cause: "its name is no epoch's".to_owned() }
 }

@@ -52,9 +52,7 @@ impl Auditor {
         let mut seen = self.seen();
         seen.calls += 1;
         let bytes = life.to_le_bytes().into_iter().chain(what.bytes()).chain([u8::from(ok)]);
-        seen.trace = bytes.fold(seen.trace, |hash, byte| {
-            (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-        });
+        seen.trace = bytes.fold(seen.trace, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
     }
 
     /// What happened, in one number; and in how many calls.
@@ -129,9 +127,7 @@ impl Auditor {
     fn effect(&self, epoch: (u32, u32, u64)) {
         let mut seen = self.seen();
         if !seen.published.contains(&epoch) {
-            seen.violations.push(format!(
-                "an effect of {epoch:?} went out before its epoch was published"
-            ));
+            seen.violations.push(format!("an effect of {epoch:?} went out before its epoch was published"));
         }
     }
 }
@@ -142,13 +138,7 @@ pub type Parts = BTreeMap<PartKey, MetricRecord>;
 pub async fn serving_parts(serving: &SharedServing) -> Result<Parts, String> {
     let keys = serving.keys("").await.map_err(|error| error.to_string())?;
     let mut parts = Parts::new();
-    for stored in serving
-        .read(&keys)
-        .await
-        .map_err(|error| error.to_string())?
-        .into_iter()
-        .flatten()
-    {
+    for stored in serving.read(&keys).await.map_err(|error| error.to_string())?.into_iter().flatten() {
         let record = MetricRecord::decode(&stored.value).map_err(|error| error.to_string())?;
         parts.insert(record.key, record);
     }
@@ -157,33 +147,17 @@ pub async fn serving_parts(serving: &SharedServing) -> Result<Parts, String> {
 
 /// Everything on a topic, in the order of each partition.
 pub async fn read_all(log: &SharedLog, topic: Topic, partitions: u32) -> Result<Vec<(Vec<u8>, Vec<u8>)>, String> {
-    let from = (0..partitions)
-        .map(|partition| {
-            (
-                TopicPartition {
-                    topic: Arc::from(topic.name()),
-                    partition,
-                },
-                0,
-            )
-        })
-        .collect();
+    let from =
+        (0..partitions).map(|partition| (TopicPartition { topic: Arc::from(topic.name()), partition }, 0)).collect();
     let mut reader = log.reader(from).await.map_err(|error| error.to_string())?;
     let mut all = Vec::new();
     let mut batch = Batch::default();
     loop {
-        reader
-            .poll(&mut batch, 10_000, Duration::ZERO)
-            .await
-            .map_err(|error| error.to_string())?;
+        reader.poll(&mut batch, 10_000, Duration::ZERO).await.map_err(|error| error.to_string())?;
         if batch.is_empty() {
             return Ok(all);
         }
-        all.extend(
-            batch
-                .iter()
-                .map(|found| (found.key.to_vec(), found.value.unwrap_or_default().to_vec())),
-        );
+        all.extend(batch.iter().map(|found| (found.key.to_vec(), found.value.unwrap_or_default().to_vec())));
     }
 }
 
@@ -241,11 +215,7 @@ pub fn difference(name: &str, found: &Cells, expected: &Cells) -> Vec<String> {
     let keys: BTreeSet<_> = found.keys().chain(expected.keys()).collect();
     let differing = keys.into_iter().filter(|key| found.get(*key) != expected.get(*key));
     let line = |key: &(&'static str, i64, Vec<i64>)| {
-        format!(
-            "{name}: {key:?} is {:?}, should be {:?}",
-            found.get(key),
-            expected.get(key)
-        )
+        format!("{name}: {key:?} is {:?}, should be {:?}", found.get(key), expected.get(key))
     };
     differing.map(line).take(5).collect()
 }
@@ -257,19 +227,13 @@ pub fn conservation(found: &ConservationByName, shop: &Shop, ends: &BTreeMap<Top
         for (name, counts) in topics {
             let Some(topic) = Topic::from_name(name) else { continue };
             if !counts.conserved() || counts.received != ends.get(&topic).copied().unwrap_or(0) {
-                wrong.push(format!(
-                    "{job} {name}: {counts:?}, the log holds {:?}",
-                    ends.get(&topic)
-                ));
+                wrong.push(format!("{job} {name}: {counts:?}, the log holds {:?}", ends.get(&topic)));
             }
             if topic == Topic::Buyers {
                 continue; // forwards may be repeated
             }
             let count = |wanted: fn(&Planned) -> bool| {
-                shop.planned
-                    .iter()
-                    .filter(|planned| planned.topic == topic && wanted(planned))
-                    .count() as u64
+                shop.planned.iter().filter(|planned| planned.topic == topic && wanted(planned)).count() as u64
             };
             let expected = (
                 count(|planned| planned.outcome == Outcome::Applied && !planned.repetition),
@@ -279,9 +243,7 @@ pub fn conservation(found: &ConservationByName, shop: &Shop, ends: &BTreeMap<Top
             );
             let found = (counts.applied, counts.duplicate, counts.late, counts.dead_lettered);
             if found != expected {
-                wrong.push(format!(
-                    "{job} {name}: applied, duplicate, late, dead {found:?}, should be {expected:?}"
-                ));
+                wrong.push(format!("{job} {name}: applied, duplicate, late, dead {found:?}, should be {expected:?}"));
             }
         }
     }
@@ -295,17 +257,10 @@ pub async fn dead_letters(log: &SharedLog, shop: &Shop, partitions: u32) -> Resu
         let letter: DeadLetter = serde_json::from_slice(&value).map_err(|error| error.to_string())?;
         places.insert((letter.topic, letter.partition, letter.offset));
     }
-    let refused = shop
-        .planned
-        .iter()
-        .filter(|planned| planned.outcome != Outcome::Applied)
-        .count();
+    let refused = shop.planned.iter().filter(|planned| planned.outcome != Outcome::Applied).count();
     if places.len() == refused {
         Ok(Vec::new())
     } else {
-        Ok(vec![format!(
-            "{} dead letters for {refused} refused records",
-            places.len()
-        )])
+        Ok(vec![format!("{} dead letters for {refused} refused records", places.len())])
     }
 }

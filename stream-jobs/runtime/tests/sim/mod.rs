@@ -24,10 +24,7 @@ fn outcomes(seeds: std::ops::Range<u64>) -> Vec<(u64, Outcome)> {
                 scope.spawn(move || mine.map(|seed| (seed, simulate(seed, None))).collect::<Vec<_>>())
             })
             .collect();
-        workers
-            .into_iter()
-            .flat_map(|worker| worker.join().expect("a schedule panicked"))
-            .collect()
+        workers.into_iter().flat_map(|worker| worker.join().expect("a schedule panicked")).collect()
     });
     all.sort_by_key(|(seed, _)| *seed);
     all
@@ -39,10 +36,7 @@ fn every_schedule_ends_with_the_plain_folds_answers() {
     let seeds = one.map_or(0..SCHEDULES, |seed| seed..seed + 1);
     let schedules = seeds.end - seeds.start;
     let all = outcomes(seeds);
-    let failed: Vec<_> = all
-        .iter()
-        .filter(|(_, outcome)| !outcome.violations.is_empty())
-        .collect();
+    let failed: Vec<_> = all.iter().filter(|(_, outcome)| !outcome.violations.is_empty()).collect();
     if let Some((seed, outcome)) = failed.first() {
         panic!(
             "{} of {schedules} schedules failed; seed {seed}:\n  {}\nreplay: LINLI_SIM_SEED={seed} cargo test -p linli-stream-runtime --test main every_schedule",
@@ -58,10 +52,7 @@ fn every_schedule_ends_with_the_plain_folds_answers() {
             "{schedules} schedules, {deaths} crashes, {in_between} schedules with one between publish and delivery, \
              {strays} takeovers at a freed number"
         );
-        assert!(
-            in_between > SCHEDULES as usize / 20,
-            "only {in_between} schedules met the state that matters most"
-        );
+        assert!(in_between > SCHEDULES as usize / 20, "only {in_between} schedules met the state that matters most");
     }
 }
 
@@ -78,10 +69,7 @@ fn the_same_seed_is_the_same_schedule() {
 #[track_caller]
 fn is_found(mutation: Mutation) {
     let found = (0..SCHEDULES_FOR_A_MUTANT).find(|seed| !simulate(*seed, Some(mutation)).violations.is_empty());
-    assert!(
-        found.is_some(),
-        "{mutation:?} survived {SCHEDULES_FOR_A_MUTANT} schedules"
-    );
+    assert!(found.is_some(), "{mutation:?} survived {SCHEDULES_FOR_A_MUTANT} schedules");
 }
 
 #[test]

@@ -81,11 +81,7 @@ impl Shop {
         let repeated: Vec<Planned> = shop.planned.iter().filter(|_| draw.below(8) == 0).cloned().collect();
         for planned in repeated {
             let at_ms = planned.at_ms + 1 + draw.below(20_000);
-            shop.planned.push(Planned {
-                at_ms,
-                repetition: true,
-                ..planned
-            });
+            shop.planned.push(Planned { at_ms, repetition: true, ..planned });
         }
         shop.late_clicks(&draw, start_ms + length_ms + 30_000);
         // In order of time; what came first among equals stays first.
@@ -94,13 +90,7 @@ impl Shop {
     }
 
     fn push(&mut self, topic: Topic, at_ms: i64, record: NewRecord, outcome: Outcome) {
-        self.planned.push(Planned {
-            at_ms,
-            record,
-            topic,
-            outcome,
-            repetition: false,
-        });
+        self.planned.push(Planned { at_ms, record, topic, outcome, repetition: false });
     }
 
     fn order(&mut self, draw: &Draw<'_>, id: i64, at_ms: i64) {
@@ -139,12 +129,7 @@ impl Shop {
             amount % 100
         );
         let value = envelope("orders", &row, id, 0, at_ms);
-        self.push(
-            Topic::Orders,
-            at_ms,
-            draw.record(Topic::Orders, at_ms, community, value),
-            Outcome::Applied,
-        );
+        self.push(Topic::Orders, at_ms, draw.record(Topic::Orders, at_ms, community, value), Outcome::Applied);
         if paid {
             let (minute, day) = (start(paid_at, MINUTE_MS), start(paid_at, DAY_MS));
             add(&mut self.sums, "gmv_min", minute, vec![community], &[amount, 1]);
@@ -162,26 +147,9 @@ impl Shop {
             amount / 100
         );
         let value = envelope("refunds", &row, id, 0, at_ms);
-        self.push(
-            Topic::Refunds,
-            at_ms,
-            draw.record(Topic::Refunds, at_ms, community, value),
-            Outcome::Applied,
-        );
-        add(
-            &mut self.sums,
-            "refund_min",
-            start(at_ms, MINUTE_MS),
-            vec![community],
-            &[amount, 1],
-        );
-        add(
-            &mut self.sums,
-            "refund_day",
-            start(at_ms, DAY_MS),
-            vec![community],
-            &[amount, 1],
-        );
+        self.push(Topic::Refunds, at_ms, draw.record(Topic::Refunds, at_ms, community, value), Outcome::Applied);
+        add(&mut self.sums, "refund_min", start(at_ms, MINUTE_MS), vec![community], &[amount, 1]);
+        add(&mut self.sums, "refund_day", start(at_ms, DAY_MS), vec![community], &[amount, 1]);
     }
 
     fn click(&mut self, draw: &Draw<'_>, id: i64, at_ms: i64) {
@@ -189,12 +157,7 @@ impl Shop {
         let user = 1 + draw.below(USERS);
         let ts = at_ms - draw.below(3_000);
         let value = click(id, user, community, ts, at_ms);
-        self.push(
-            Topic::Clicks,
-            at_ms,
-            draw.record(Topic::Clicks, at_ms, user, value),
-            Outcome::Applied,
-        );
+        self.push(Topic::Clicks, at_ms, draw.record(Topic::Clicks, at_ms, user, value), Outcome::Applied);
         for (name, total, width) in [
             ("uv_min", "uv_min_total", MINUTE_MS),
             ("uv_hour", "uv_hour_total", HOUR_MS),
@@ -220,12 +183,7 @@ impl Shop {
             .collect();
         for (i, user) in clicked.into_iter().take(2).enumerate() {
             let value = click(1_000_000 + i as i64, user, 1, at_ms - 3 * DAY_MS, at_ms);
-            self.push(
-                Topic::Clicks,
-                at_ms,
-                draw.record(Topic::Clicks, at_ms, user, value),
-                Outcome::Late,
-            );
+            self.push(Topic::Clicks, at_ms, draw.record(Topic::Clicks, at_ms, user, value), Outcome::Late);
         }
     }
 
@@ -262,9 +220,7 @@ fn start(at_ms: i64, width_ms: i64) -> i64 {
 }
 
 fn add(cells: &mut Cells, metric: &'static str, window: i64, dimensions: Vec<i64>, values: &[i64]) {
-    let cell = cells
-        .entry((metric, window, dimensions))
-        .or_insert_with(|| vec![0; values.len()]);
+    let cell = cells.entry((metric, window, dimensions)).or_insert_with(|| vec![0; values.len()]);
     for (sum, value) in cell.iter_mut().zip(values) {
         *sum += value;
     }

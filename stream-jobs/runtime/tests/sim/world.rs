@@ -55,22 +55,13 @@ struct World {
 }
 
 pub fn simulate(seed: u64, mutation: Option<Mutation>) -> Outcome {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_time()
-        .start_paused(true)
-        .build();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
     runtime.expect("a runtime can be built").block_on(async {
         let mut world = World::new(seed, mutation).await;
         let mut violations = world.live().await;
         violations.extend(world.auditor.violations());
         let (deaths, deaths_in_between, strays) = world.auditor.deaths_and_strays();
-        Outcome {
-            violations,
-            trace: world.auditor.trace_hash(),
-            deaths,
-            deaths_in_between,
-            strays,
-        }
+        Outcome { violations, trace: world.auditor.trace_hash(), deaths, deaths_in_between, strays }
     })
 }
 
@@ -79,19 +70,10 @@ impl World {
         let seeds = SeededRandom::new(seed);
         let random: SharedRandom = Arc::new(seeds.fork("world"));
         let clock: SharedClock = Arc::new(SimulatedClock::starting_at(START_MS));
-        let log = MemoryLog::new(OpenOptions {
-            clock: clock.clone(),
-            ..OpenOptions::default()
-        });
+        let log = MemoryLog::new(OpenOptions { clock: clock.clone(), ..OpenOptions::default() });
         let marks: SharedRandom = Arc::new(seeds.fork("serving"));
-        let serving = serving::OpenOptions {
-            namespace: String::new(),
-            clock: clock.clone(),
-            random: marks,
-        };
-        let blobs = blobs::open("memory://", blobs::OpenOptions::default())
-            .await
-            .expect("memory opens");
+        let serving = serving::OpenOptions { namespace: String::new(), clock: clock.clone(), random: marks };
+        let blobs = blobs::open("memory://", blobs::OpenOptions::default()).await.expect("memory opens");
         let options = JobsOptions {
             epoch_interval: Duration::from_millis(500 + random.below(2000)),
             catch_up_interval: Duration::from_secs(3),
@@ -130,10 +112,7 @@ impl World {
         }
         for planned in &shop.planned {
             self.wait_until(planned.at_ms).await;
-            let record = NewRecord {
-                timestamp_ms: self.clock.now_ms(),
-                ..planned.record.clone()
-            };
+            let record = NewRecord { timestamp_ms: self.clock.now_ms(), ..planned.record.clone() };
             self.log.append(vec![record]).await.expect("no faults here");
             self.disturb().await;
         }
@@ -184,10 +163,7 @@ impl World {
         let mut assigned: BTreeMap<u64, BTreeSet<u32>> = (0..MEMBERS).map(|member| (member, BTreeSet::new())).collect();
         for partition in 0..PARTITIONS {
             for _ in 0..1 + u64::from(self.random.happens(0.3)) {
-                assigned
-                    .entry(self.random.below(MEMBERS))
-                    .or_default()
-                    .insert(partition);
+                assigned.entry(self.random.below(MEMBERS)).or_default().insert(partition);
             }
         }
         for (member, partitions) in assigned {
@@ -199,11 +175,7 @@ impl World {
         self.last_life += 1;
         let life = self.last_life;
         let seed = self.random.next_u64();
-        let rate = if trouble == Trouble::Some && self.random.happens(0.6) {
-            0.05
-        } else {
-            0.0
-        };
+        let rate = if trouble == Trouble::Some && self.random.happens(0.6) { 0.05 } else { 0.0 };
         let fate = match self.random.below(4) {
             _ if trouble == Trouble::None => Fate::None,
             0 => Fate::None,
@@ -213,11 +185,7 @@ impl World {
         let chaos = Arc::new(Chaos {
             life,
             fate,
-            when: if self.random.happens(0.5) {
-                When::BeforeEffect
-            } else {
-                When::AfterEffect
-            },
+            when: if self.random.happens(0.5) { When::BeforeEffect } else { When::AfterEffect },
             at_call: self.random.below(60),
             calls: Default::default(),
             crashed: CancellationToken::new(),
@@ -248,21 +216,10 @@ impl World {
             other_calls_fail: rate,
         };
         let log = self.log.fork(&name(member), seed, faults);
-        let audited = AuditedBlobs {
-            life: chaos.life,
-            auditor: self.auditor.clone(),
-            inner: self.blobs.clone(),
-        };
-        let blob_faults = BlobFaults {
-            before: rate,
-            after: rate,
-        };
+        let audited = AuditedBlobs { life: chaos.life, auditor: self.auditor.clone(), inner: self.blobs.clone() };
+        let blob_faults = BlobFaults { before: rate, after: rate };
         let blobs = Arc::new(FaultyBlobs::new(Arc::new(audited), seed ^ 1, blob_faults));
-        let serving_faults = ServingFaults {
-            before: rate,
-            after: rate,
-            flush: 0.0,
-        };
+        let serving_faults = ServingFaults { before: rate, after: rate, flush: 0.0 };
         let serving = Arc::new(FaultyServing::new(self.serving.clone(), seed ^ 2, serving_faults));
         let (healed_log, healed_blobs, healed_serving) = (log.clone(), blobs.clone(), serving.clone());
         self.healers.push(Box::new(move || {
@@ -294,13 +251,10 @@ impl World {
 
     async fn drain_and_end(&mut self) -> Result<Vec<TaskProgress>, String> {
         self.drain().await?;
-        end_of_import(&self.blobs, EventTime(START_MS + 3_600_000))
-            .await
-            .map_err(|error| error.to_string())?;
+        end_of_import(&self.blobs, EventTime(START_MS + 3_600_000)).await.map_err(|error| error.to_string())?;
         self.drain().await?;
         // Whoever sleeps wakes, and may still do harm.
-        self.wait_until(self.clock.now_ms() + ZOMBIE_MS_MAX as i64 + 10_000)
-            .await;
+        self.wait_until(self.clock.now_ms() + ZOMBIE_MS_MAX as i64 + 10_000).await;
         let tasks = self.drain().await?;
         self.shutdown.cancel();
         while let Some(ended) = self.lives.join_next().await {
@@ -356,12 +310,8 @@ impl World {
     async fn ends(&self) -> Result<BTreeMap<Topic, u64>, String> {
         let mut ends = BTreeMap::new();
         for topic in Topic::INPUTS {
-            let partitions: Vec<TopicPartition> = (0..PARTITIONS)
-                .map(|partition| TopicPartition {
-                    topic: Arc::from(topic.name()),
-                    partition,
-                })
-                .collect();
+            let partitions: Vec<TopicPartition> =
+                (0..PARTITIONS).map(|partition| TopicPartition { topic: Arc::from(topic.name()), partition }).collect();
             let found = self.log.ends(&partitions).await.map_err(|error| error.to_string())?;
             ends.insert(topic, found.into_iter().sum());
         }
