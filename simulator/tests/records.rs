@@ -3,6 +3,7 @@ use std::collections::HashMap;
 use linli_schemas::Topic;
 use linli_schemas::event::{Event, Kind, decode};
 use linli_schemas::identity::{BinlogPlace, Identity};
+use linli_schemas::named::parse_named;
 use linli_schemas::zone::Zone;
 use linli_simulator::Table;
 use linli_simulator::records::Records;
@@ -25,6 +26,12 @@ fn every_record_is_decoded_and_has_a_place_of_its_own() {
                 assert!(json["source"]["pos"].is_u64(), "{json}");
                 continue;
             };
+            if matches!(topic, Topic::Communities | Topic::Categories | Topic::Skus) {
+                let named = parse_named(topic, &value).expect("a record as the contract says");
+                assert!(named.is_some_and(|row| row.name.is_some_and(|name| !name.is_empty()) && !row.deleted));
+                *kinds.entry("named").or_default() += 1;
+                continue;
+            }
             let decoded = decode(topic, &value, Zone::SHANGHAI).expect("a record as the contract says");
             if let Some(Identity::Binlog { server, place }) = decoded.identity {
                 let last = places.insert(server, place);
@@ -46,7 +53,7 @@ fn every_record_is_decoded_and_has_a_place_of_its_own() {
             }
         }
     }
-    assert_eq!(kinds.len(), 5, "{kinds:?}");
+    assert_eq!(kinds.len(), 6, "{kinds:?}");
     assert_eq!(places.len(), 2, "two servers");
 }
 
