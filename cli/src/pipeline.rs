@@ -23,16 +23,6 @@ use crate::failure::{Failure, Kind, Outcome};
 use crate::output::Output;
 use crate::parts::{OpenWarehouse, Parts};
 
-/// The topics of the facts' loader.
-const FACTS: [Topic; 7] = [
-    Topic::Orders,
-    Topic::OrderItems,
-    Topic::Communities,
-    Topic::Categories,
-    Topic::Skus,
-    Topic::Clicks,
-    Topic::DeadLetter,
-];
 /// How often the end of the work is looked for.
 const LOOK_INTERVAL: Duration = Duration::from_millis(200);
 /// Answers over a whole history may take their time.
@@ -207,7 +197,7 @@ impl Pipeline {
             self.results.wait_until(&ends).await.map_err(stopped)?;
         }
         if self.stages.facts {
-            let ends = self.ends(&FACTS).await?;
+            let ends = self.ends(&loader::FACTS).await?;
             self.facts.wait_until(&ends).await.map_err(stopped)?;
         }
         Ok(())

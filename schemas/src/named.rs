@@ -42,7 +42,7 @@ struct SkuRow {
     title: Option<String>,
 }
 
-/// Reads a record of [`Topic::Communities`], [`Topic::Categories`] or [`Topic::Skus`]; `None` where it leaves no row.
+/// Reads a record of one of [`Topic::NAMING`]; `None` where it leaves no row.
 pub fn parse_named(topic: Topic, value: &[u8]) -> Result<Option<Named>, Reject> {
     match topic {
         Topic::Communities => read(topic, value, |row: &CommunityRow| (row.community_id, row.name.clone())),

@@ -56,6 +56,9 @@ impl Topic {
     /// The topics that the stream jobs read; a task is one partition number over all of them.
     pub const INPUTS: [Topic; 5] = [Topic::Orders, Topic::OrderItems, Topic::Refunds, Topic::Clicks, Topic::Buyers];
 
+    /// The topics whose rows name something.
+    pub const NAMING: [Topic; 3] = [Topic::Communities, Topic::Categories, Topic::Skus];
+
     pub const METRICS: [Topic; 4] =
         [Topic::MetricsGmv, Topic::MetricsActivity, Topic::MetricsTopN, Topic::MetricsBuyers];
 

@@ -26,7 +26,7 @@ fn every_record_is_decoded_and_has_a_place_of_its_own() {
                 assert!(json["source"]["pos"].is_u64(), "{json}");
                 continue;
             };
-            if matches!(topic, Topic::Communities | Topic::Categories | Topic::Skus) {
+            if Topic::NAMING.contains(&topic) {
                 let named = parse_named(topic, &value).expect("a record as the contract says");
                 assert!(named.is_some_and(|row| row.name.is_some_and(|name| !name.is_empty()) && !row.deleted));
                 *kinds.entry("named").or_default() += 1;

@@ -19,13 +19,9 @@ use crate::parts::Parts;
 struct Figures {
     bench: &'static str,
     log: String,
-    rows: u64,
-    seconds: f64,
-    cpu_seconds: f64,
-    cpu_seconds_per_million_rows: f64,
-    rows_per_second: f64,
+    #[serde(flatten)]
+    follow: Stage,
     rows_per_cpu_second: f64,
-    peak_rss_mb: f64,
     /// Of all tables, apart.
     snapshot: Stage,
 }
@@ -47,31 +43,26 @@ pub async fn run(parts: &Parts, output: &Output) -> Outcome {
     let blobs = blobs::open("memory://", blobs::OpenOptions::default()).await?;
     let reader = ReaderParts { blobs, ..reader_parts(parts).await? };
     let addresses = addresses(parts)?;
-    let follow = measure(parts, &reader, &options, &addresses, Begin::OldestBinlog, Until::CaughtUp).await?;
+    let follow = measure(parts, &reader, &options, &addresses, Begin::OldestBinlog).await?;
     let blobs = blobs::open("memory://", blobs::OpenOptions::default()).await?;
     let reader = ReaderParts { blobs, ..reader };
-    let snapshot = measure(parts, &reader, &options, &addresses, Begin::Snapshot, Until::CaughtUp).await?;
+    let snapshot = measure(parts, &reader, &options, &addresses, Begin::Snapshot).await?;
     let figures = Figures {
         bench: "cdc",
         log: crate::config::redacted(&parts.log_url()),
-        rows: follow.rows,
-        seconds: follow.seconds,
-        cpu_seconds: follow.cpu_seconds,
-        cpu_seconds_per_million_rows: follow.cpu_seconds_per_million_rows,
-        rows_per_second: follow.rows_per_second,
         rows_per_cpu_second: follow.rows as f64 / follow.cpu_seconds.max(0.01),
-        peak_rss_mb: follow.peak_rss_mb,
+        follow,
         snapshot,
     };
     output.result(&figures, |figures| {
         format!(
             "{} changes in {:.1} s ({:.0} a second), {:.2} CPU seconds a million, {:.0} MB at the peak\n\
              snapshot: {} rows in {:.1} s ({:.0} a second), {:.2} CPU seconds a million",
-            figures.rows,
-            figures.seconds,
-            figures.rows_per_second,
-            figures.cpu_seconds_per_million_rows,
-            figures.peak_rss_mb,
+            figures.follow.rows,
+            figures.follow.seconds,
+            figures.follow.rows_per_second,
+            figures.follow.cpu_seconds_per_million_rows,
+            figures.follow.peak_rss_mb,
             figures.snapshot.rows,
             figures.snapshot.seconds,
             figures.snapshot.rows_per_second,
@@ -87,7 +78,6 @@ async fn measure(
     options: &Arc<CdcOptions>,
     addresses: &[Address],
     begin: Begin,
-    until: Until,
 ) -> Outcome<Stage> {
     reset_peak();
     let (started_ms, cpu) = (parts.clock.now_ms(), Process::Own.cpu_seconds());
@@ -95,7 +85,7 @@ async fn measure(
     for address in addresses {
         let meters = Meters::default();
         let one = Reader::new(address.clone(), Arc::clone(options), reader.clone(), meters.clone())?;
-        one.begin(begin).until(until).run(CancellationToken::new()).await?;
+        one.begin(begin).until(Until::CaughtUp).run(CancellationToken::new()).await?;
         rows += if begin == Begin::Snapshot { meters.snapshot() } else { meters.rows() };
     }
     let (seconds, cpu_seconds) = (seconds_since(&*parts.clock, started_ms), Process::Own.cpu_seconds() - cpu);

@@ -36,8 +36,16 @@ const LETTERS: (&str, &str) =
     ("dead_letters", "topic, partition, offset, body_key, code, reason, at, key, value, version");
 
 const NAMES: (&str, &str) = ("names", "kind, id, name, deleted, version");
-/// The topics that name things, in the order of their kinds from 1.
-const NAMING: [Topic; 3] = [Topic::Communities, Topic::Categories, Topic::Skus];
+/// The topics of the facts.
+pub const FACTS: [Topic; 7] = [
+    Topic::Orders,
+    Topic::OrderItems,
+    Topic::Communities,
+    Topic::Categories,
+    Topic::Skus,
+    Topic::Clicks,
+    Topic::DeadLetter,
+];
 
 /// Rows gathered for the next load.
 pub(super) struct Facts {
@@ -46,7 +54,7 @@ pub(super) struct Facts {
     /// By partition number, for the topics of the shop.
     order_clocks: Vec<PartitionClock>,
     item_clocks: Vec<PartitionClock>,
-    /// One topic of [`NAMING`] after the other.
+    /// One topic of [`Topic::NAMING`] after the other.
     name_clocks: Vec<PartitionClock>,
     names: Rows,
     orders: Rows,
@@ -72,7 +80,7 @@ impl Facts {
             zone,
             calendar: Calendar::new(zone),
             order_clocks: clocks.clone(),
-            name_clocks: vec![PartitionClock::default(); partitions as usize * NAMING.len()],
+            name_clocks: vec![PartitionClock::default(); partitions as usize * Topic::NAMING.len()],
             names: Rows::default(),
             item_clocks: clocks,
             orders: Rows::default(),
@@ -174,9 +182,10 @@ impl Facts {
         Ok(Outcome::Taken)
     }
 
-    fn name(&mut self, place: Place, kind: usize, value: &[u8]) -> Result<Outcome, Reject> {
+    fn name(&mut self, place: Place, value: &[u8]) -> Result<Outcome, Reject> {
         let Some(named) = parse_named(place.topic, value)? else { return Ok(Outcome::Ignored) };
-        let partitions = self.name_clocks.len() / NAMING.len();
+        let kind = Topic::NAMING.iter().position(|topic| *topic == place.topic).unwrap_or_default();
+        let partitions = self.name_clocks.len() / Topic::NAMING.len();
         let version = self.name_clocks[kind * partitions + place.partition as usize].next(named.published_ms);
         let rows = &mut self.names;
         rows.u8(kind as u8 + 1);
@@ -240,15 +249,7 @@ impl Facts {
 }
 
 impl Sink for Facts {
-    const TOPICS: &'static [Topic] = &[
-        Topic::Orders,
-        Topic::OrderItems,
-        Topic::Communities,
-        Topic::Categories,
-        Topic::Skus,
-        Topic::Clicks,
-        Topic::DeadLetter,
-    ];
+    const TOPICS: &'static [Topic] = &FACTS;
     const FEEDS_SALES: bool = true;
 
     fn accept(&mut self, place: Place, record: &Fetched<'_>) -> Result<Outcome, Reject> {
@@ -257,13 +258,11 @@ impl Sink for Facts {
             Topic::Orders => self.order(place, value),
             Topic::OrderItems => self.item(place, value),
             Topic::Clicks => self.click(value),
-            Topic::Communities => self.name(place, 0, value),
-            Topic::Categories => self.name(place, 1, value),
-            Topic::Skus => self.name(place, 2, value),
-            _ => {
+            Topic::DeadLetter => {
                 self.letter(place, record, value);
                 Ok(Outcome::Taken)
             }
+            _ => self.name(place, value),
         }
     }
 
@@ -304,14 +303,14 @@ impl Sink for Facts {
 
     fn remember(&mut self, memory: serde_json::Value) -> Result<(), serde_json::Error> {
         let memory: Memory = serde_json::from_value(memory)?;
-        for (clock, kept) in self.order_clocks.iter_mut().zip(memory.order_clocks) {
-            *clock = kept;
-        }
-        for (clock, kept) in self.item_clocks.iter_mut().zip(memory.item_clocks) {
-            *clock = kept;
-        }
-        for (clock, kept) in self.name_clocks.iter_mut().zip(memory.name_clocks) {
-            *clock = kept;
+        for (clocks, kept) in [
+            (&mut self.order_clocks, memory.order_clocks),
+            (&mut self.item_clocks, memory.item_clocks),
+            (&mut self.name_clocks, memory.name_clocks),
+        ] {
+            for (clock, kept) in clocks.iter_mut().zip(kept) {
+                *clock = kept;
+            }
         }
         Ok(())
     }

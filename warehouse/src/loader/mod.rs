@@ -24,6 +24,7 @@ use linli_schemas::event::Reject;
 use linli_schemas::zone::Zone;
 use tokio_util::sync::CancellationToken;
 
+pub use facts::FACTS;
 pub use status::{LoaderHandle, LoaderStatus, Stopped};
 
 use crate::sql::Block;
