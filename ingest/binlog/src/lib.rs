@@ -34,4 +34,4 @@ pub use rows::{Rows, RowsKind};
 pub use rules::{ColumnRule, MaskStyle};
 pub use schema::{Column, ColumnType, Table};
 pub use table_map::{LogColumn, TableLayout, TableMap, column_type};
-pub use text_row::{TextRows, select_expression, text_row_json};
+pub use text_row::{TextRows, select_expression};

@@ -25,12 +25,17 @@ impl TextRows {
     }
 
     /// Appends a JSON object. On an error `out` is as it was.
-    pub fn write_json(&self, cells: &[Option<&[u8]>], out: &mut Vec<u8>, warnings: &mut Vec<Warning>) -> Result<()> {
+    pub fn write_json<'a, C>(&self, cells: C, out: &mut Vec<u8>, warnings: &mut Vec<Warning>) -> Result<()>
+    where
+        C: IntoIterator<Item = Option<&'a [u8]>>,
+        C::IntoIter: ExactSizeIterator,
+    {
+        let cells = cells.into_iter();
         if cells.len() != self.width {
             let detail = format!("it has {} cells, the table {} columns", cells.len(), self.width);
             return Err(DecodeError::invalid("row of a SELECT", detail));
         }
-        let cells = cells.iter().map(|cell| cell.map_or(Cell::Null, Cell::Value));
+        let cells = cells.map(|cell| cell.map_or(Cell::Null, Cell::Value));
         self.columns.write_object(cells, out, warnings)
     }
 
@@ -56,16 +61,4 @@ impl TextRows {
 pub fn select_expression(name: &str, kind: &ColumnType) -> String {
     let quoted = format!("`{}`", name.replace('`', "``"));
     if *kind == ColumnType::Float { quoted + "+0e0" } else { quoted }
-}
-
-/// [`TextRows`] for a single row.
-pub fn text_row_json(
-    table: &Table,
-    rules: &[ColumnRule],
-    cells: &[Option<&[u8]>],
-    out: &mut Vec<u8>,
-    warnings: &mut Vec<Warning>,
-) -> Result<()> {
-    let rows = TextRows::new(table, rules).map_err(|e| DecodeError::invalid("column rules", e.to_string()))?;
-    rows.write_json(cells, out, warnings)
 }

@@ -147,21 +147,6 @@ impl KeyText for Image<'_> {
     }
 }
 
-/// A row of a SELECT: the server's text is the key's.
-pub struct TextRow<'a>(pub &'a [Option<&'a [u8]>]);
-
-impl KeyText for TextRow<'_> {
-    fn text(&self, column: usize, out: &mut Vec<u8>) -> Result<bool, DecodeError> {
-        match self.0.get(column).copied().flatten() {
-            Some(text) => {
-                out.extend_from_slice(text);
-                Ok(true)
-            }
-            None => Ok(false),
-        }
-    }
-}
-
 /// Writes a record's key; where it was written.
 pub fn write_key(key: &Key, table: &Table, row: &impl KeyText, out: &mut Vec<u8>) -> Result<Range<usize>, DecodeError> {
     let start = out.len();

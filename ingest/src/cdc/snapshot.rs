@@ -1,14 +1,15 @@
 //! Reading the rows of tables in a view, in the order of their primary key.
 
+use std::ops::Range;
 use std::sync::Arc;
 
-use linli_binlog::{Column, ColumnRule, ColumnType, DecodeError, Table, text_row_json};
+use linli_binlog::{ColumnType, DecodeError, Table, TextRows, select_expression};
 use linli_connectors::log::NewRecord;
 use linli_connectors::{Error, ErrorKind};
 
 use super::batch::Batch;
 use super::catalog::Known;
-use super::envelope::{At, Moved, SourceHead, TextRow, quoted, write_key};
+use super::envelope::{At, KeyText, Moved, SourceHead, quoted, write_key};
 use super::position::Place;
 use super::route::{Route, Router};
 use super::wire::{Cells, Wire, WireError, literal, name};
@@ -47,12 +48,37 @@ pub struct TableRows<'a> {
     wire: &'a mut Wire,
     known: Arc<Known>,
     route: Route,
+    writer: TextRows,
     head: SourceHead,
     file: Vec<u8>,
     cells: Cells,
     limit: Option<usize>,
     read: usize,
     ended: bool,
+}
+
+/// A row as the server sent it.
+#[derive(Clone, Copy)]
+struct Selected<'a> {
+    writer: &'a TextRows,
+    payload: &'a [u8],
+    cells: &'a Cells,
+}
+
+impl<'a> Selected<'a> {
+    fn bytes(&self, cell: &Option<Range<usize>>) -> Option<&'a [u8]> {
+        cell.clone().and_then(|cell| self.payload.get(cell))
+    }
+
+    fn cell(&self, column: usize) -> Option<&'a [u8]> {
+        self.cells.get(column).and_then(|cell| self.bytes(cell))
+    }
+}
+
+impl KeyText for Selected<'_> {
+    fn text(&self, column: usize, out: &mut Vec<u8>) -> Result<bool, DecodeError> {
+        self.writer.column_text(column, self.cell(column), out)
+    }
 }
 
 impl Snapshotter {
@@ -64,12 +90,17 @@ impl Snapshotter {
         after: Option<&[String]>,
         limit: Option<usize>,
     ) -> Result<TableRows<'a>, Error> {
+        let route = self.router.route(&known.table);
+        let writer = TextRows::new(&known.table, &route.rules).map_err(|mismatch| {
+            Error::new(ErrorKind::Corrupt, format!("table {}", known.table.full_name()), mismatch.to_string())
+        })?;
         let sql = select(&known.table, after, limit);
         wire.start_query(&sql).await.map_err(|error| self.failed(&known.table, error))?;
         let mut file = br#","file":"#.to_vec();
         quoted(&self.place.file, &mut file);
         Ok(TableRows {
-            route: self.router.route(&known.table),
+            route,
+            writer,
             head: SourceHead::new(&self.server, &known.table),
             from: self,
             wire,
@@ -111,17 +142,15 @@ impl TableRows<'_> {
                 self.ended = true;
                 break;
             }
-            let payload = self.wire.payload();
-            let cells: Vec<Option<&[u8]>> =
-                self.cells.iter().map(|cell| cell.clone().and_then(|cell| payload.get(cell))).collect();
-            self.write(&cells, &mut batch).map_err(|error| {
+            let row = Selected { writer: &self.writer, payload: self.wire.payload(), cells: &self.cells };
+            self.write(row, &mut batch).map_err(|error| {
                 Error::new(ErrorKind::Corrupt, format!("table {}", self.known.table.full_name()), error.to_string())
                     .hint("leave the table out by cdc.exclude")
             })?;
             rows += 1;
             let full = batch.len() >= CHUNK_ROWS || batch.bytes() >= CHUNK_BYTES;
             if full || self.limit == Some(self.read + rows) {
-                after = key_literals(&self.known.table, &cells);
+                after = key_literals(&self.known.table, &row);
             }
         }
         self.read += rows;
@@ -130,28 +159,13 @@ impl TableRows<'_> {
         Ok(Some(Chunk { table: self.known.table.full_name(), records: batch.take(), rows: rows as u64, after, done }))
     }
 
-    fn write(&self, cells: &[Option<&[u8]>], batch: &mut Batch) -> Result<(), DecodeError> {
-        let table = &self.known.table;
+    fn write(&self, row: Selected<'_>, batch: &mut Batch) -> Result<(), DecodeError> {
         let out = &mut batch.buffer;
-        let key = match plain_key(table, &self.route) {
-            true => {
-                let trimmed: Vec<Option<&[u8]>> = cells
-                    .iter()
-                    .zip(&table.columns)
-                    .map(|(cell, column)| cell.map(|cell| trim(column, cell)))
-                    .collect();
-                write_key(&self.route.key, table, &TextRow(&trimmed), out)?
-            }
-            false => {
-                let texts = key_texts(table, cells)?;
-                let texts: Vec<Option<&[u8]>> = texts.iter().map(Option::as_deref).collect();
-                write_key(&self.route.key, table, &TextRow(&texts), out)?
-            }
-        };
+        let key = write_key(&self.route.key, &self.known.table, &row, out)?;
         let value = out.len();
         out.extend_from_slice(br#"{"before":null,"after":"#);
         let mut warnings = Vec::new();
-        text_row_json(table, &self.route.rules, cells, out, &mut warnings)?;
+        self.writer.write_json(row.cells.iter().map(|cell| row.bytes(cell)), out, &mut warnings)?;
         let at = At {
             file: &self.file,
             pos: self.from.place.pos,
@@ -167,47 +181,10 @@ impl TableRows<'_> {
     }
 }
 
-/// Whether the server's text of the key's columns is that of the binlog's values.
-fn plain_key(table: &Table, route: &Route) -> bool {
-    use super::route::Key;
-    let is_plain = |column: &usize| {
-        let kind = table.columns.get(*column).map(|column| &column.kind);
-        matches!(kind, Some(ColumnType::Integer { .. } | ColumnType::Text { .. } | ColumnType::Enum { .. }))
-    };
-    match &route.key {
-        Key::Column(column) => is_plain(column),
-        Key::Columns(columns) => columns.iter().all(is_plain),
-        Key::Table => true,
-    }
-}
-
-/// Without the zeros of ZEROFILL.
-fn trim<'a>(column: &Column, cell: &'a [u8]) -> &'a [u8] {
-    if !matches!(column.kind, ColumnType::Integer { .. }) {
-        return cell;
-    }
-    let zeros = cell.iter().take_while(|digit| **digit == b'0').count().min(cell.len().saturating_sub(1));
-    cell.get(zeros..).unwrap_or(cell)
-}
-
-/// Texts of all columns as the binlog's values would give them: taken from their JSON.
-fn key_texts(table: &Table, cells: &[Option<&[u8]>]) -> Result<Vec<Option<Vec<u8>>>, DecodeError> {
-    let rules = vec![ColumnRule::Keep; table.columns.len()];
-    let mut json = Vec::new();
-    text_row_json(table, &rules, cells, &mut json, &mut Vec::new())?;
-    let row: serde_json::Map<String, serde_json::Value> = serde_json::from_slice(&json).unwrap_or_default();
-    let text = |column: &Column| match row.get(&column.name) {
-        None | Some(serde_json::Value::Null) => None,
-        Some(serde_json::Value::String(text)) => Some(text.clone().into_bytes()),
-        Some(other) => Some(other.to_string().into_bytes()),
-    };
-    Ok(table.columns.iter().map(text).collect())
-}
-
 /// `None` where the order of the key cannot be told by literals: the table is then read from its start again.
-fn key_literals(table: &Table, cells: &[Option<&[u8]>]) -> Option<Vec<String>> {
+fn key_literals(table: &Table, row: &Selected<'_>) -> Option<Vec<String>> {
     let literal_of = |column: &usize| {
-        let (kind, cell) = (&table.columns.get(*column)?.kind, cells.get(*column).copied().flatten()?);
+        let (kind, cell) = (&table.columns.get(*column)?.kind, row.cell(*column)?);
         let text = || Some(String::from_utf8_lossy(cell).into_owned());
         match kind {
             ColumnType::Integer { .. } | ColumnType::Decimal { .. } | ColumnType::Year => text(),
@@ -233,11 +210,8 @@ fn hex(bytes: &[u8]) -> String {
 
 /// All columns of the rows behind `after`, in the order of the primary key.
 fn select(table: &Table, after: Option<&[String]>, limit: Option<usize>) -> String {
-    let column = |column: &Column| match column.kind {
-        ColumnType::Float => format!("{}+0e0", name(&column.name)), // its text is cut to six digits
-        _ => name(&column.name),
-    };
-    let columns: Vec<String> = table.columns.iter().map(column).collect();
+    let columns: Vec<String> =
+        table.columns.iter().map(|column| select_expression(&column.name, &column.kind)).collect();
     let key: Vec<String> = table
         .primary_key
         .iter()
@@ -271,6 +245,8 @@ fn behind(key: &[String], after: &[String]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use linli_binlog::Column;
+
     use super::*;
 
     fn table() -> Table {
@@ -289,13 +265,18 @@ mod tests {
 
     #[test]
     fn a_table_is_read_on_behind_its_last_key() {
-        let cells: Vec<Option<&[u8]>> = vec![Some(b"7"), None, Some(b"it's")];
-        let after = key_literals(&table(), &cells).unwrap();
+        let writer = TextRows::new(&table(), &[]).unwrap();
+        let cells = vec![Some(0..1), None, Some(1..5)];
+        let row = Selected { writer: &writer, payload: b"7it's", cells: &cells };
+        let after = key_literals(&table(), &row).unwrap();
         assert_eq!(
             select(&table(), Some(&after), Some(100)),
             "SELECT `w`,`f`+0e0,`n` FROM `shop_0`.`st``ock` WHERE `w`>=7 AND (`w`>7 OR `w`=7 AND (`n`>'it''s')) ORDER BY `w`,`n` LIMIT 100"
         );
-        assert_eq!(trim(&table().columns[0], b"0042"), b"42");
-        assert_eq!(trim(&table().columns[0], b"000"), b"0");
+        for (zerofilled, text) in [(&b"0042"[..], &b"42"[..]), (b"000", b"0")] {
+            let mut out = Vec::new();
+            assert!(writer.column_text(0, Some(zerofilled), &mut out).unwrap());
+            assert_eq!(out, text);
+        }
     }
 }

@@ -67,7 +67,10 @@ fn rules_hold_for_the_log_and_for_selects_alike() {
         Some(json.as_bytes()),
     ];
     let mut out = Vec::new();
-    TextRows::new(&table, &rules).expect("rules").write_json(&texts, &mut out, &mut Vec::new()).expect("JSON");
+    TextRows::new(&table, &rules)
+        .expect("rules")
+        .write_json(texts.iter().copied(), &mut out, &mut Vec::new())
+        .expect("JSON");
     assert_eq!(String::from_utf8(out).expect("UTF-8"), want);
 }
 

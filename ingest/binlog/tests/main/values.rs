@@ -297,7 +297,7 @@ proptest! {
 
         let texts: Vec<_> = samples.iter().map(|(sample, null)| (!null).then_some(sample.text.as_slice())).collect();
         let (mut out, mut warnings) = (Vec::new(), Vec::<Warning>::new());
-        TextRows::new(&table, &[]).expect("rules").write_json(&texts, &mut out, &mut warnings).expect("JSON");
+        TextRows::new(&table, &[]).expect("rules").write_json(texts.iter().copied(), &mut out, &mut warnings).expect("JSON");
         prop_assert_eq!(String::from_utf8(out).expect("UTF-8"), want);
     }
 
