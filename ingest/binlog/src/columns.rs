@@ -2,7 +2,7 @@
 
 use crate::decoder::{Cell, Warning};
 use crate::error::{Mismatch, Result};
-use crate::escape::{Form, escape, write_text};
+use crate::escape::{Form, escape};
 use crate::rules::{ColumnRule, Transform};
 use crate::schema::Table;
 use crate::value::Outcome;
@@ -124,7 +124,7 @@ impl<S: Source> Column<S> {
         let mut plain = Vec::new();
         let outcome = self.source.write(value, Form::Plain, &mut plain)?;
         if !matches!(outcome, Outcome::Null(_)) {
-            write_text(transform.apply(&String::from_utf8_lossy(&plain)).as_bytes(), form, out);
+            transform.write(&plain, form, out);
         }
         Ok(outcome)
     }

@@ -1,9 +1,11 @@
 //! What becomes of a column's values before they leave.
 
+use std::borrow::Cow;
+
 use hmac::{Hmac, Mac as _};
 use sha2::Sha256;
 
-use crate::escape;
+use crate::escape::{self, Form, quote, write_text};
 use crate::schema::ColumnType;
 
 /// One for each column of a table, in the table's order.
@@ -78,41 +80,67 @@ impl ColumnRule {
 }
 
 impl Transform {
-    pub(crate) fn apply(&self, text: &str) -> String {
+    /// Appends what becomes of a value, whose plain text is given.
+    pub(crate) fn write(&self, plain: &[u8], form: Form, out: &mut Vec<u8>) {
+        // What a column's text is not, its server does not hold either: stars count characters as far as there are any.
+        let text = String::from_utf8_lossy(plain);
         match self {
-            Transform::Mask(style) => style.mask(text),
-            Transform::MaskJson(style) => mask_json(text, *style),
+            Transform::Mask(style) => style.write(&text, form, out),
+            Transform::MaskJson(style) => {
+                let mut document = Vec::with_capacity(text.len());
+                mask_json(text.as_bytes(), *style, &mut document);
+                write_text(&document, form, out);
+            }
             Transform::Hash(hmac) => {
                 let mut hmac = (**hmac).clone();
                 hmac.update(text.as_bytes());
-                let mut hex = String::with_capacity(64);
+                quote(form, out);
                 for byte in hmac.finalize().into_bytes() {
-                    hex.push(char::from(escape::hex(byte >> 4)));
-                    hex.push(char::from(escape::hex(byte & 15)));
+                    out.extend_from_slice(&[escape::hex(byte >> 4), escape::hex(byte & 15)]);
                 }
-                hex
+                quote(form, out);
             }
         }
     }
 }
 
+const STARS: &str = "****";
+
 impl MaskStyle {
     /// The text with stars in place of what is personal. How long the hidden part was does not show, but in a name.
     pub fn mask(self, text: &str) -> String {
-        const STARS: &str = "****";
+        let (head, stars, tail) = self.parts(text);
+        [head, stars, tail].concat()
+    }
+
+    fn write(self, text: &str, form: Form, out: &mut Vec<u8>) {
+        let (head, stars, tail) = self.parts(text);
+        quote(form, out);
+        for part in [head, stars, tail] {
+            match form {
+                Form::Plain => out.extend_from_slice(part.as_bytes()),
+                Form::Json => escape::escape(part.as_bytes(), out),
+            }
+        }
+        quote(form, out);
+    }
+
+    /// What stays in front, what stands for the rest, what stays behind.
+    fn parts(self, text: &str) -> (&str, &'static str, &str) {
         let count = text.chars().count();
-        let first = |len: usize| text.chars().take(len).collect::<String>();
+        let first = |len: usize| text.char_indices().nth(len).map_or(text, |(end, _)| text.split_at(end).0);
+        let behind = |len: usize| text.char_indices().nth(len).map_or("", |(start, _)| text.split_at(start).1);
         match self {
-            _ if count == 0 => String::new(),
-            MaskStyle::Full => STARS.to_owned(),
+            _ if count == 0 => ("", "", ""),
+            MaskStyle::Full => ("", STARS, ""),
             MaskStyle::Phone => match count {
-                0..=6 => STARS.to_owned(),
-                7..=10 => format!("{}{STARS}{}", first(2), text.chars().skip(count - 2).collect::<String>()),
-                _ => format!("{}{STARS}{}", first(3), text.chars().skip(count - 4).collect::<String>()),
+                0..=6 => ("", STARS, ""),
+                7..=10 => (first(2), STARS, behind(count - 2)),
+                _ => (first(3), STARS, behind(count - 4)),
             },
-            MaskStyle::Name if count == 1 => "*".to_owned(),
-            MaskStyle::Name => first(1) + &"*".repeat((count - 1).min(NAME_STARS_MAX)),
-            MaskStyle::Address => first((count / 2).min(ADDRESS_SHOWN_MAX)) + STARS,
+            MaskStyle::Name if count == 1 => ("", "*", ""),
+            MaskStyle::Name => (first(1), STARS.split_at((count - 1).min(NAME_STARS_MAX)).0, ""),
+            MaskStyle::Address => (first((count / 2).min(ADDRESS_SHOWN_MAX)), STARS, ""),
         }
     }
 }
@@ -121,9 +149,8 @@ const NAME_STARS_MAX: usize = 3;
 const ADDRESS_SHOWN_MAX: usize = 6;
 
 /// Masks the texts of a document that are not names of members, and puts null in place of numbers.
-fn mask_json(document: &str, style: MaskStyle) -> String {
-    let mut out = Vec::with_capacity(document.len());
-    let mut rest = document.as_bytes();
+fn mask_json(document: &[u8], style: MaskStyle, out: &mut Vec<u8>) {
+    let mut rest = document;
     while let Some((byte, behind)) = rest.split_first() {
         match byte {
             b'"' => {
@@ -133,9 +160,9 @@ fn mask_json(document: &str, style: MaskStyle) -> String {
                 if rest.trim_ascii_start().first() == Some(&b':') {
                     out.extend_from_slice(string);
                 } else {
-                    let inner = string.get(1..len.saturating_sub(1)).unwrap_or_default();
-                    let text = unescape(&String::from_utf8_lossy(inner));
-                    escape::write_text(style.mask(&text).as_bytes(), escape::Form::Json, &mut out);
+                    let inner = String::from_utf8_lossy(string.get(1..len.saturating_sub(1)).unwrap_or_default());
+                    let text = if inner.contains('\\') { Cow::Owned(unescape(&inner)) } else { inner };
+                    style.write(&text, Form::Json, out);
                 }
             }
             b'-' | b'0'..=b'9' => {
@@ -150,7 +177,6 @@ fn mask_json(document: &str, style: MaskStyle) -> String {
             }
         }
     }
-    String::from_utf8_lossy(&out).into_owned()
 }
 
 /// Length of the string in front, with its quotes.

@@ -3,14 +3,19 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use linli_connectors::log::NewRecord;
 use linli_schemas::partition::partition_of;
+
+/// A buffer that grew over this for a long record is given back after it.
+const KEEP_BYTES: usize = 16 << 20;
 
 #[derive(Default)]
 pub struct Batch {
     pub buffer: Vec<u8>,
     entries: Vec<Entry>,
+    /// The bytes of the batch before: written over once nobody holds them any more.
+    lent: Option<Bytes>,
 }
 
 struct Entry {
@@ -50,8 +55,9 @@ impl Batch {
 
     /// Takes all records; the batch is empty after.
     pub fn take(&mut self) -> Vec<NewRecord> {
-        let room = self.buffer.len().min(8 << 20);
-        let bytes = Bytes::from(std::mem::replace(&mut self.buffer, Vec::with_capacity(room)));
+        let next = self.lent.take().map_or_else(Vec::new, emptied);
+        let bytes = Bytes::from(std::mem::replace(&mut self.buffer, next));
+        self.lent = (bytes.len() <= KEEP_BYTES).then(|| bytes.clone());
         self.entries
             .drain(..)
             .map(|entry| NewRecord {
@@ -62,5 +68,41 @@ impl Batch {
                 value: (!entry.value.is_empty()).then(|| bytes.slice(entry.value)),
             })
             .collect()
+    }
+}
+
+/// The memory of bytes that nobody else holds, without its content.
+fn emptied(bytes: Bytes) -> Vec<u8> {
+    let mut room = bytes.try_into_mut().map_or_else(|_| Vec::new(), |bytes: BytesMut| Vec::from(bytes));
+    room.clear();
+    if room.capacity() > KEEP_BYTES { Vec::new() } else { room }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fill(batch: &mut Batch, byte: u8) -> Vec<NewRecord> {
+        let topic: Arc<str> = "t".into();
+        batch.buffer.extend_from_slice(&[byte; 1000]);
+        batch.push(&topic, 4, 1, 0..10, 10..1000);
+        batch.take()
+    }
+
+    #[test]
+    fn memory_is_used_again_once_the_batch_before_is_gone_and_not_earlier() {
+        let mut batch = Batch::default();
+        let first = fill(&mut batch, 1);
+        let kept = first[0].value.clone();
+        drop(first);
+        let second = fill(&mut batch, 2);
+        let room = batch.buffer.capacity();
+        assert_eq!(room, 0, "the first is still held");
+        assert_eq!(kept.as_deref(), Some(&[1u8; 990][..]));
+        let place = second[0].key.as_ptr();
+        drop(second);
+        let third = fill(&mut batch, 3);
+        assert_eq!(batch.buffer.as_ptr(), place, "the second is gone: its memory is written again");
+        assert_eq!(third[0].key, vec![3u8; 10]);
     }
 }
