@@ -274,8 +274,28 @@ pub enum ConfigCommand {
 pub enum BenchCommand {
     /// From a filled log to every result readable.
     Stream(BenchStreamArgs),
-    /// From the binlogs of a server to the log, and a snapshot of its tables.
-    Cdc,
+    /// From the binlogs of a server to the log, a snapshot of its tables, and how a reader keeps up with writers.
+    Cdc(BenchCdcArgs),
+}
+
+#[derive(Args, Debug)]
+pub struct BenchCdcArgs {
+    /// Write nothing to the server: leaves out latency, catching up and the snapshot of one table, which need a database
+    /// of their own (linli_bench, dropped at the end).
+    #[arg(long)]
+    pub read_only: bool,
+    /// Rows a second while the latency is measured.
+    #[arg(long, default_value_t = 1_000, value_name = "ROWS")]
+    pub rate: u32,
+    /// Seconds for which the latency is measured.
+    #[arg(long, default_value_t = 30, value_name = "S")]
+    pub seconds: u32,
+    /// Seconds for which the reader stands still before it catches up.
+    #[arg(long, default_value_t = 60, value_name = "S")]
+    pub stopped: u32,
+    /// Rows of the table whose snapshot is measured.
+    #[arg(long, default_value_t = 1_000_000, value_name = "ROWS")]
+    pub table_rows: u64,
 }
 
 #[derive(Args, Debug)]

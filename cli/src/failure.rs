@@ -105,7 +105,10 @@ impl From<linli_simulator::Error> for Failure {
     fn from(error: linli_simulator::Error) -> Failure {
         match error {
             linli_simulator::Error::Port(error) => error.into(),
-            error => Failure::new(Kind::Config, error.to_string()),
+            error => {
+                let cause = std::error::Error::source(&error).map_or_else(String::new, |cause| format!(": {cause}"));
+                Failure::new(Kind::Config, format!("{error}{cause}"))
+            }
         }
     }
 }

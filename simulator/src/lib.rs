@@ -12,6 +12,7 @@ mod error;
 pub mod feed;
 mod journey;
 mod ledger;
+pub mod load;
 mod options;
 mod orders;
 mod plan;

@@ -50,7 +50,7 @@ pub async fn run(command: Command, mut config: Config, output: &Output) -> Outco
         Command::DeadLetter(command) => dead_letter::run(&Parts::new(config)?, &command, output).await,
         Command::Check => check::run(&Parts::new(config)?, output).await,
         Command::Bench(BenchCommand::Stream(args)) => bench::stream(&Parts::new(config)?, &args, output).await,
-        Command::Bench(BenchCommand::Cdc) => bench_cdc::run(&Parts::new(config)?, output).await,
+        Command::Bench(BenchCommand::Cdc(args)) => bench_cdc::run(&Parts::new(config)?, &args, output).await,
         // Handled before the configuration is read.
         Command::Completions { .. } => Ok(()),
     }
