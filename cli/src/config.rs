@@ -78,7 +78,10 @@ pub struct Cdc {
     pub route: String,
     pub topic_prefix: String,
     pub canal: Vec<String>,
+    /// Column by logical table.
+    pub soft_deletes: std::collections::BTreeMap<String, String>,
     pub tombstones: bool,
+    pub transactions: bool,
     pub server_id: u32,
     pub heartbeat: Span,
     pub save_interval: Span,

@@ -79,11 +79,21 @@ impl Parts {
         self.open_log(&self.log_url()).await
     }
 
-    /// The log for a writer that hands over whole batches and waits for each: the client need not wait for more.
-    pub async fn log_for_batches(&self) -> Outcome<SharedLog> {
+    /// The log for a writer that hands over whole batches and waits for each: the client need not wait for more. With a
+    /// `transactional_id` each batch is a Kafka transaction, where the log is Kafka.
+    pub async fn log_for_batches(&self, transactional_id: Option<&str>) -> Outcome<SharedLog> {
         let mut url = self.log_url();
-        if url.starts_with("kafka:") && !url.contains("linger.ms=") {
-            url.push_str(if url.contains('?') { "&linger.ms=0" } else { "?linger.ms=0" });
+        if url.starts_with("kafka:") {
+            let mut set = |key: &str, value: &str| {
+                if !url.contains(&format!("{key}=")) {
+                    let separator = if url.contains('?') { '&' } else { '?' };
+                    url.push_str(&format!("{separator}{key}={value}"));
+                }
+            };
+            set("linger.ms", "0");
+            if let Some(id) = transactional_id {
+                set("transactional.id", id);
+            }
         }
         self.open_log(&url).await
     }

@@ -34,11 +34,17 @@ pub async fn run(parts: &Parts, args: &CdcArgs, output: &Output) -> Outcome {
 
 pub async fn reader_parts(parts: &Parts) -> Outcome<ReaderParts> {
     Ok(ReaderParts {
-        log: parts.log_for_batches().await?,
+        log: parts.log_for_batches(transactional_id(parts).as_deref()).await?,
         blobs: parts.blobs().await?,
         clock: Arc::clone(&parts.clock),
         random: Arc::clone(&parts.random),
     })
+}
+
+/// Stable, so that a reader that takes over fences the one before.
+fn transactional_id(parts: &Parts) -> Option<String> {
+    let first = addresses(parts).ok()?.into_iter().next()?;
+    parts.config.cdc.transactions.then(|| format!("linli-cdc-{}-{}", parts.config.namespace, first.name))
 }
 
 async fn snapshot(parts: &Parts, tables: &[String], output: &Output) -> Outcome {
@@ -207,6 +213,7 @@ pub fn options(cdc: &Cdc, parts: &Parts) -> Outcome<CdcOptions> {
         columns: cdc.columns.iter().map(column).collect(),
         hash_key,
         canal: cdc.canal.clone(),
+        soft_deletes: cdc.soft_deletes.clone(),
         tombstones: cdc.tombstones,
         partitions: parts.config.partitions,
         reader: parts.config.namespace.clone(),

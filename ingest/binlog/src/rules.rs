@@ -82,8 +82,7 @@ impl ColumnRule {
 impl Transform {
     /// Appends what becomes of a value, whose plain text is given.
     pub(crate) fn write(&self, plain: &[u8], form: Form, out: &mut Vec<u8>) {
-        // What a column's text is not, its server does not hold either: stars count characters as far as there are any.
-        let text = String::from_utf8_lossy(plain);
+        let text = std::str::from_utf8(plain).map_or_else(|_| String::from_utf8_lossy(plain), Cow::Borrowed);
         match self {
             Transform::Mask(style) => style.write(&text, form, out),
             Transform::MaskJson(style) => {
@@ -160,7 +159,9 @@ fn mask_json(document: &[u8], style: MaskStyle, out: &mut Vec<u8>) {
                 if rest.trim_ascii_start().first() == Some(&b':') {
                     out.extend_from_slice(string);
                 } else {
-                    let inner = String::from_utf8_lossy(string.get(1..len.saturating_sub(1)).unwrap_or_default());
+                    let inner = string.get(1..len.saturating_sub(1)).unwrap_or_default();
+                    let inner =
+                        std::str::from_utf8(inner).map_or_else(|_| String::from_utf8_lossy(inner), Cow::Borrowed);
                     let text = if inner.contains('\\') { Cow::Owned(unescape(&inner)) } else { inner };
                     style.write(&text, Form::Json, out);
                 }

@@ -10,6 +10,7 @@ use super::catalog::Known;
 use super::envelope::{At, InTransaction, Moved, SourceHead, write_images, write_key};
 use super::follow::Counters;
 use super::route::{Format, Key, Route, Router};
+use super::soft_delete::{Fate, fate, is_marked};
 
 pub struct Captured {
     pub known: Arc<Known>,
@@ -21,6 +22,7 @@ pub struct Captured {
     /// Records of this table in the transaction of that number.
     in_transaction: (u64, u64),
     warned: bool,
+    scratch: Vec<u8>,
 }
 
 /// The open transaction, as its records tell it.
@@ -78,12 +80,13 @@ impl Captured {
             identity,
             in_transaction: (0, 0),
             warned: false,
+            scratch: Vec::new(),
         })
     }
 
     /// All rows of an event. After an error the batch is as it was before the row that failed.
     pub fn write(&mut self, rows: &Rows<'_>, writing: &mut Writing<'_>) -> Result<(), DecodeError> {
-        let Captured { known, route, decoder, head, identity, in_transaction, warned } = self;
+        let Captured { known, route, decoder, head, identity, in_transaction, warned, scratch } = self;
         if in_transaction.0 != writing.transaction.number {
             *in_transaction = (writing.transaction.number, 0);
         }
@@ -93,23 +96,29 @@ impl Captured {
         while let Some(images) = cursor.next_row() {
             let images = images?;
             let (before, after) = (images.before.as_ref(), images.after.as_ref());
-            let moved = match (rows.kind, before, after) {
-                (RowsKind::Update, Some(before), Some(after)) if differ(identity, before, after)? => Moved::Yes,
-                _ => Moved::No,
+            let created = |moved| Change { op: b'c', moved, before: None, after };
+            let deleted = |moved| Change { op: b'd', moved, before, after: None };
+            let fate = match row.route.mark {
+                None => Fate::Same,
+                Some(mark) => {
+                    let was = is_marked(before, mark, scratch)?;
+                    fate(rows.kind, was, is_marked(after, mark, scratch)?)
+                }
             };
-            match (rows.kind, moved) {
-                (RowsKind::Insert, _) => {
-                    row.write(Change { op: b'c', moved, before: None, after }, writing, &mut warnings)?
+            match (fate, rows.kind, before, after) {
+                (Fate::Unseen, ..) => {}
+                (Fate::Returns, ..) | (_, RowsKind::Insert, ..) => {
+                    row.write(created(Moved::No), writing, &mut warnings)?
                 }
-                (RowsKind::Delete, _) => {
-                    row.write(Change { op: b'd', moved, before, after: None }, writing, &mut warnings)?
+                (Fate::Goes, ..) | (_, RowsKind::Delete, ..) => {
+                    row.write(deleted(Moved::No), writing, &mut warnings)?
                 }
-                (RowsKind::Update, Moved::No) => {
-                    row.write(Change { op: b'u', moved, before, after }, writing, &mut warnings)?
+                (Fate::Same, RowsKind::Update, Some(old), Some(new)) if differ(identity, old, new)? => {
+                    row.write(deleted(Moved::Yes), writing, &mut warnings)?;
+                    row.write(created(Moved::Yes), writing, &mut warnings)?;
                 }
-                (RowsKind::Update, Moved::Yes) => {
-                    row.write(Change { op: b'd', moved, before, after: None }, writing, &mut warnings)?;
-                    row.write(Change { op: b'c', moved, before: None, after }, writing, &mut warnings)?;
+                (Fate::Same, RowsKind::Update, ..) => {
+                    row.write(Change { op: b'u', moved: Moved::No, before, after }, writing, &mut warnings)?
                 }
             }
             writing.transaction.rows += 1;
@@ -128,7 +137,8 @@ impl Captured {
 fn differ(identity: &[usize], before: &Image<'_>, after: &Image<'_>) -> Result<bool, DecodeError> {
     let (mut old, mut new) = (Vec::new(), Vec::new());
     for column in identity {
-        if !after.has(*column) {
+        // Other bytes may still be the same key: only then its text is needed.
+        if !after.has(*column) || after.same(before, *column) {
             continue;
         }
         let (a, b) = (before.column_text(*column, &mut old)?, after.column_text(*column, &mut new)?);

@@ -28,6 +28,7 @@ mod scan;
 mod schema;
 mod server;
 mod snapshot;
+mod soft_delete;
 mod store;
 mod stream;
 mod view;

@@ -25,6 +25,8 @@ pub struct CdcOptions {
     pub hash_key: Vec<u8>,
     /// Topics in the format of Canal instead of Debezium's.
     pub canal: Vec<String>,
+    /// Column that marks a deleted row, by logical table: marking one is published as a delete, and marked rows are not.
+    pub soft_deletes: BTreeMap<String, String>,
     /// A delete is followed by a record without a value.
     pub tombstones: bool,
     pub partitions: u32,
@@ -83,6 +85,7 @@ impl Default for CdcOptions {
             ],
             hash_key: Vec::new(),
             canal: Vec::new(),
+            soft_deletes: BTreeMap::new(),
             tombstones: false,
             partitions: 8,
             reader: String::new(),

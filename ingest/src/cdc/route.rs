@@ -24,6 +24,8 @@ pub struct Route {
     pub format: Format,
     pub key: Key,
     pub rules: Vec<ColumnRule>,
+    /// The column that marks deleted rows.
+    pub mark: Option<usize>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -104,7 +106,8 @@ impl Router {
         let rules = table.columns.iter().map(|column| self.rule(logical, &column.name)).collect();
         let format =
             if self.options.canal.iter().any(|name| *name == topic) { Format::Canal } else { Format::Debezium };
-        Route { topic: topic.into(), format, key, rules }
+        let mark = self.options.soft_deletes.get(logical).and_then(|column| table.column(column));
+        Route { topic: topic.into(), format, key, rules, mark }
     }
 
     fn rule(&self, logical: &str, column: &str) -> ColumnRule {

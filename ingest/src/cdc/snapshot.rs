@@ -12,6 +12,7 @@ use super::catalog::Known;
 use super::envelope::{At, KeyText, Moved, SourceHead, quoted, write_key};
 use super::position::Place;
 use super::route::{Route, Router};
+use super::soft_delete::is_mark;
 use super::wire::{Cells, Wire, WireError, literal, name};
 
 /// Rows and bytes that are handed over at once.
@@ -159,7 +160,17 @@ impl TableRows<'_> {
         Ok(Some(Chunk { table: self.known.table.full_name(), records: batch.take(), rows: rows as u64, after, done }))
     }
 
+    /// Whether the row counts as deleted.
+    fn is_marked(&self, row: &Selected<'_>) -> Result<bool, DecodeError> {
+        let Some(column) = self.route.mark else { return Ok(false) };
+        let mut text = Vec::new();
+        Ok(row.text(column, &mut text)? && is_mark(&text))
+    }
+
     fn write(&self, row: Selected<'_>, batch: &mut Batch) -> Result<(), DecodeError> {
+        if self.is_marked(&row)? {
+            return Ok(());
+        }
         let out = &mut batch.buffer;
         let key = write_key(&self.route.key, &self.known.table, &row, out)?;
         let value = out.len();

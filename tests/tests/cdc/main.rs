@@ -3,6 +3,7 @@
 mod fold;
 mod refusals;
 mod shop;
+mod snapshot_under_writes;
 mod survival;
 
 use std::future::Future;

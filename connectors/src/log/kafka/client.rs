@@ -49,6 +49,8 @@ pub(super) struct Client {
     /// `kafka://HOST:PORT`, for messages.
     name: String,
     config: ClientConfig,
+    /// Of the producer alone: appends are transactions under this id.
+    pub(super) transactional_id: Option<String>,
     consumer: BaseConsumer<Context>,
     /// Partition counts of topics met. They do not change: what stands in them rests on the count.
     partitions: Mutex<BTreeMap<String, u32>>,
@@ -71,13 +73,19 @@ impl Client {
         }
         let mut config = ClientConfig::new();
         config.set("bootstrap.servers", hosts).set("client.id", &options.client_id);
+        let mut transactional_id = None;
         for (key, value) in url::form_urlencoded::parse(query.as_bytes()) {
-            config.set(key, value);
+            match &*key {
+                "transactional.id" => transactional_id = Some(value.into_owned()),
+                _ => {
+                    config.set(key, value);
+                }
+            }
         }
         let mut reading = config.clone();
         with_defaults(&mut reading, &[("isolation.level", "read_uncommitted"), ("allow.auto.create.topics", "false")]);
         let consumer = create(&reading, Context).map_err(|error| bad(error.to_string()).caused_by(error))?;
-        Ok(Client { name, config, consumer, partitions: Mutex::default() })
+        Ok(Client { name, config, transactional_id, consumer, partitions: Mutex::default() })
     }
 
     /// A configuration with `defaults` under what the URL sets.
@@ -92,6 +100,21 @@ impl Client {
         X: ClientContext,
     {
         create(&self.config(defaults), context).map_err(|error| self.failed("a client", "cannot be made", &error))
+    }
+
+    pub(super) fn create_producer<X, C: FromClientConfigAndContext<X>>(
+        &self,
+        defaults: &[(&str, &str)],
+        context: X,
+    ) -> Result<C>
+    where
+        X: ClientContext,
+    {
+        let mut config = self.config(defaults);
+        if let Some(id) = &self.transactional_id {
+            config.set("transactional.id", id);
+        }
+        create(&config, context).map_err(|error| self.failed("a producer", "cannot be made", &error))
     }
 
     pub(super) fn admin(&self) -> Result<AdminClient<Context>> {

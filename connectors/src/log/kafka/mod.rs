@@ -8,6 +8,7 @@ mod consume;
 mod membership;
 mod produce;
 mod reader;
+mod transaction;
 
 use std::sync::Arc;
 
@@ -162,6 +163,9 @@ impl EventLog for KafkaLog {
         }
         self.check(places).await?;
         let (writer, namespace) = (Arc::clone(&self.writer), self.options.namespace.clone());
+        if self.client.transactional_id.is_some() {
+            return writer.append_transaction(namespace, records).await;
+        }
         let delivery: Arc<Delivery> = blocking(move || writer.send(&namespace, &records)).await?;
         delivery.done().await
     }

@@ -64,7 +64,7 @@ impl Delivery {
     }
 }
 
-struct Reports(Context);
+pub(super) struct Reports(Context);
 
 impl ClientContext for Reports {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
@@ -87,37 +87,45 @@ impl ProducerContext for Reports {
     }
 }
 
-type LogProducer = ThreadedProducer<Reports>;
+pub(super) type LogProducer = ThreadedProducer<Reports>;
 
 /// Owns the producer: made at the first append, and made anew when it failed for good.
 pub(super) struct Writer {
-    client: Arc<Client>,
+    pub(super) client: Arc<Client>,
     producer: Mutex<Option<Arc<LogProducer>>>,
+    /// Held by the transaction under way.
+    pub(super) turn: tokio::sync::Mutex<()>,
 }
 
 impl Writer {
     pub(super) fn new(client: Arc<Client>) -> Writer {
-        Writer { client, producer: Mutex::default() }
+        Writer { client, producer: Mutex::default(), turn: tokio::sync::Mutex::default() }
     }
 
-    fn producer(&self) -> Result<Arc<LogProducer>> {
+    /// The producer, and whether it was made just now.
+    pub(super) fn producer(&self) -> Result<(Arc<LogProducer>, bool)> {
         let mut current = self.producer.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(producer) = &*current {
             match producer.client().fatal_error() {
-                None => return Ok(Arc::clone(producer)),
+                None => return Ok((Arc::clone(producer), false)),
                 Some((code, reason)) => {
                     tracing::warn!(?code, reason, "the kafka producer failed for good: making another")
                 }
             }
         }
-        let made: Arc<LogProducer> = Arc::new(self.client.create(SETTINGS, Reports(Context))?);
+        let made: Arc<LogProducer> = Arc::new(self.client.create_producer(SETTINGS, Reports(Context))?);
         *current = Some(Arc::clone(&made));
-        Ok(made)
+        Ok((made, true))
+    }
+
+    /// The next append makes another producer.
+    pub(super) fn forget(&self) {
+        self.producer.lock().unwrap_or_else(PoisonError::into_inner).take();
     }
 
     /// Blocking while the queue is full. Hands the records over in order; the delivery tells when they are durable.
     pub(super) fn send(&self, namespace: &str, records: &[NewRecord]) -> Result<Arc<Delivery>> {
-        let producer = self.producer()?;
+        let (producer, _) = self.producer()?;
         let delivery = Arc::new(Delivery {
             client: Arc::clone(&self.client),
             left: AtomicUsize::new(records.len()),

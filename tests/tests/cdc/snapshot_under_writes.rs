@@ -1,0 +1,234 @@
+//! A large table is read while others write to it, the reader is killed on the way, and no row is lost, stale or invented.
+//!
+//! `LINLI_SNAPSHOT_ROWS=5000000 cargo test -p linli-tests --test cdc snapshot_under_writes` reads a table of that length.
+
+use std::collections::HashMap;
+use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+
+use linli_connectors::clock::{Clock, SystemClock};
+use linli_connectors::log::{Batch, OpenOptions, TopicPartition, open};
+use linli_tests::program::{self, Running};
+use linli_tests::stack::{MariaDb, Mysql};
+use mysql_async::prelude::Queryable;
+use mysql_async::{Conn, Opts};
+use serde_json::Value;
+
+use crate::{DEADLINE, wait};
+
+const ROWS: u64 = 300_000;
+const PARTITIONS: u32 = 4;
+/// Of a table that is read; more than these in one run would mean that rows are gathered.
+const RSS_MAX_MB: u64 = 200;
+const CHANGES_PER_SECOND: u64 = 1_000;
+const KILLS: u32 = 6;
+const TOPIC: &str = "shop.lines";
+
+/// Id, and a hash of the other columns.
+type Rows = HashMap<i64, u64, BuildHasherDefault<DefaultHasher>>;
+
+fn rows_wanted() -> u64 {
+    std::env::var("LINLI_SNAPSHOT_ROWS").ok().and_then(|rows| rows.parse().ok()).unwrap_or(ROWS)
+}
+
+fn hash_of(community: i64, qty: i64, note: &str) -> u64 {
+    BuildHasherDefault::<DefaultHasher>::default().hash_one((community, qty, note))
+}
+
+async fn connect(url: &str) -> Conn {
+    Conn::new(Opts::from_url(url).expect("a URL")).await.expect("the server answers")
+}
+
+/// `rows` rows with odd ids, so that others can be put between them.
+async fn fill(url: &str, rows: u64) {
+    let mut conn = connect(url).await;
+    for sql in [
+        "CREATE DATABASE shop_0 CHARACTER SET utf8mb4",
+        "CREATE TABLE shop_0.lines (id BIGINT PRIMARY KEY, community_id INT NOT NULL, qty INT NOT NULL, note VARCHAR(80))",
+        "INSERT INTO shop_0.lines VALUES (1, 1, 1, '第一行')",
+    ] {
+        conn.query_drop(sql).await.unwrap_or_else(|error| panic!("{sql}: {error}"));
+    }
+    let mut there = 1;
+    while there < rows {
+        let more = there.min(rows - there);
+        let sql = format!(
+            "INSERT INTO shop_0.lines SELECT id + 2 * {there}, (id + {there}) % 977, qty + {there} % 13, \
+             CONCAT('行 ', id + {there}) FROM shop_0.lines WHERE id < 2 * {more}"
+        );
+        conn.query_drop(sql).await.expect("rows are put in");
+        there += more;
+    }
+    conn.disconnect().await.expect("a connection ends");
+}
+
+/// Inserts between the rows and behind them, updates, moves to another key and deletes, at a steady rate until `stop`.
+async fn write(url: String, rows: u64, stop: Arc<AtomicBool>, changes: Arc<AtomicU64>) {
+    let mut conn = connect(&url).await;
+    let (clock, mut random) = (SystemClock, 99u64);
+    let mut draw = |below: u64| {
+        random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (random >> 33) % below
+    };
+    let (started_ms, mut behind) = (clock.now_ms(), 2 * rows + 2);
+    while !stop.load(Ordering::Relaxed) {
+        let due = (clock.now_ms() - started_ms) as u64 * CHANGES_PER_SECOND / 1000;
+        if changes.load(Ordering::Relaxed) >= due {
+            clock.sleep(Duration::from_millis(5)).await;
+            continue;
+        }
+        behind += 1;
+        let (between, updated, moved, deleted) =
+            (2 * draw(rows), 2 * draw(rows) + 1, 2 * draw(rows) + 1, 2 * draw(rows) + 1);
+        conn.query_drop("BEGIN").await.expect("a transaction");
+        for sql in [
+            format!("INSERT IGNORE INTO shop_0.lines VALUES ({between}, {}, 5, 'zwischen')", draw(977)),
+            format!("INSERT INTO shop_0.lines VALUES ({behind}, {}, 6, NULL)", draw(977)),
+            format!(
+                "UPDATE shop_0.lines SET qty = qty + 1, note = CONCAT(note, '!') WHERE id = {updated} AND CHAR_LENGTH(note) < 70"
+            ),
+            format!("UPDATE shop_0.lines SET qty = qty + 7 WHERE id = {between}"),
+            format!("UPDATE shop_0.lines SET community_id = (community_id + 1) % 977 WHERE id = {moved}"),
+            format!("DELETE FROM shop_0.lines WHERE id = {deleted}"),
+        ] {
+            conn.query_drop(&sql).await.unwrap_or_else(|error| panic!("{sql}: {error}"));
+            changes.fetch_add(conn.affected_rows(), Ordering::Relaxed);
+        }
+        conn.query_drop("COMMIT").await.expect("a commit");
+    }
+}
+
+fn reader(url: &str, dir: &Path, more: &[&str]) -> std::process::Command {
+    let partitions = PARTITIONS.to_string();
+    let mut command = program::linli(["ingest", "cdc", "--shop", url, "--partitions", &partitions, "--data-dir"]);
+    command.arg(dir).args(more);
+    command
+}
+
+/// Whether a snapshot has begun and is not done.
+fn is_open(url: &str, dir: &Path) -> bool {
+    let shown = program::run(&mut reader(url, dir, &["position", "show", "--json"])).succeeded().json();
+    let open = shown[0]["open_snapshots"].as_array().expect("a list");
+    !open.is_empty()
+}
+
+fn peak_mb(pid: u32) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).expect("the reader runs");
+    let line = status.lines().find(|line| line.starts_with("VmHWM:")).expect("a peak");
+    line.split_whitespace().nth(1).and_then(|kb| kb.parse::<u64>().ok()).expect("kB") / 1024
+}
+
+/// Kills the reader while a snapshot is open; how often one was, and the highest memory of a reader.
+fn kill_on_the_way(url: &str, dir: &Path, pause_ms: u64) -> (u32, u64) {
+    let (mut met, mut highest) = (0, 0);
+    for kill in 0..KILLS {
+        let mut running = Running::start(&mut reader(url, dir, &[]));
+        let ended = running.run_for(Duration::from_millis(pause_ms + u64::from(kill) * 90));
+        assert!(!ended, "{:#?}", running.seen);
+        highest = highest.max(peak_mb(running.pid()));
+        running.kill();
+        met += u32::from(is_open(url, dir));
+    }
+    (met, highest)
+}
+
+/// What the topic says of each row in the end. A row that went to another key stands in two partitions: the create beside
+/// its delete is told by the place in the binlog.
+async fn folded(dir: &Path) -> Rows {
+    type Last = (usize, (u64, u64, i64, bool), Option<u64>);
+    let mut last: HashMap<i64, Last, BuildHasherDefault<DefaultHasher>> = HashMap::default();
+    let log =
+        open(&format!("file://{}", dir.join("log").display()), OpenOptions::default()).await.expect("the log opens");
+    let places: Vec<TopicPartition> =
+        (0..PARTITIONS).map(|partition| TopicPartition { topic: TOPIC.into(), partition }).collect();
+    let mut left: u64 = log.ends(&places).await.expect("ends").iter().sum();
+    let from = places.into_iter().map(|place| (place, 0)).collect();
+    let (mut reader, mut batch) = (log.reader(from).await.expect("a reader"), Batch::default());
+    while left > 0 {
+        reader.poll(&mut batch, 10_000, Duration::from_secs(5)).await.expect("records");
+        assert!(!batch.is_empty(), "{left} records do not come");
+        left -= batch.len() as u64;
+        for record in batch.iter() {
+            let value: Value = serde_json::from_slice(record.value.expect("no tombstones")).expect("JSON");
+            let (source, op) = (&value["source"], value["op"].as_str().expect("op"));
+            let file = source["file"].as_str().and_then(|file| file.rsplit('.').next()?.parse().ok()).expect("a file");
+            let pos = source["pos"].as_u64().expect("a place");
+            let row = if op == "r" { -1 } else { source["row"].as_i64().expect("a row") };
+            let image = if op == "d" { &value["before"] } else { &value["after"] };
+            let hash = (op != "d").then(|| {
+                let number = |column: &str| image[column].as_i64().expect("a number");
+                hash_of(number("community_id"), number("qty"), image["note"].as_str().unwrap_or("NULL"))
+            });
+            let (id, place) = (image["id"].as_i64().expect("an id"), (file, pos, row, op != "d"));
+            if last.get(&id).is_none_or(|(there, old, _)| *there == record.source || *old < place) {
+                last.insert(id, (record.source, place, hash));
+            }
+        }
+    }
+    last.into_iter().filter_map(|(id, (_, _, hash))| Some((id, hash?))).collect()
+}
+
+async fn in_table(url: &str) -> Rows {
+    let mut conn = connect(url).await;
+    let mut rows = Rows::default();
+    let mut result = conn.query_iter("SELECT id, community_id, qty, note FROM shop_0.lines").await.expect("rows");
+    while let Some(row) = result.next().await.expect("a row") {
+        let (id, community, qty, note): (i64, i64, i64, Option<String>) = mysql_async::from_row(row);
+        rows.insert(id, hash_of(community, qty, note.as_deref().unwrap_or("NULL")));
+    }
+    rows
+}
+
+async fn compare(url: &str, dir: &Path) {
+    let (status, lines) = Running::start(&mut reader(url, dir, &["--until-caught-up"])).wait(DEADLINE);
+    assert!(status.success(), "{lines:#?}");
+    let (topic, table) = (folded(dir).await, in_table(url).await);
+    let lost = table.keys().filter(|id| !topic.contains_key(id)).count();
+    let stale: Vec<_> =
+        table.iter().filter(|(id, hash)| topic.get(id).is_some_and(|there| there != *hash)).take(5).collect();
+    let invented = topic.keys().filter(|id| !table.contains_key(id)).count();
+    assert_eq!((lost, &stale[..], invented), (0, &[][..], 0), "of {} rows", table.len());
+}
+
+async fn survive(url: &str) {
+    let dir = tempfile::tempdir().expect("a folder");
+    let rows = rows_wanted();
+    fill(url, rows).await;
+    let (stop, changes) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
+    let writer = tokio::spawn(write(url.to_owned(), rows, Arc::clone(&stop), Arc::clone(&changes)));
+
+    // The first snapshot: one view, read on in another after each kill.
+    let (first, first_mb) = kill_on_the_way(url, dir.path(), 250);
+    let mut running = Running::start(&mut reader(url, dir.path(), &[]));
+    running.wait_for(DEADLINE, |line| line.contains("INFO") && line.contains("following"));
+    running.kill();
+    // A later one: in chunks between the changes.
+    program::run(&mut reader(url, dir.path(), &["snapshot", "shop_0.lines"])).succeeded();
+    let (second, second_mb) = kill_on_the_way(url, dir.path(), 450);
+    stop.store(true, Ordering::Relaxed);
+    writer.await.expect("the writer ends");
+
+    assert!(first > 0 && second > 0, "kills met an open snapshot: {first} in the first, {second} in the later one");
+    let peak = first_mb.max(second_mb);
+    assert!(peak < RSS_MAX_MB, "{peak} MB at the peak");
+    compare(url, dir.path()).await;
+    println!(
+        "{rows} rows, {} changes meanwhile, {first} and {second} kills in open snapshots, {peak} MB at the peak",
+        changes.load(Ordering::Relaxed)
+    );
+}
+
+#[test]
+fn a_snapshot_under_writes_loses_nothing_on_mysql() {
+    let server = Mysql::start();
+    wait(survive(&server.url()));
+}
+
+#[test]
+fn a_snapshot_under_writes_loses_nothing_on_mariadb() {
+    let server = MariaDb::start();
+    wait(survive(&server.url()));
+}
