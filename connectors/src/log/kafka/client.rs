@@ -113,6 +113,8 @@ impl Client {
         let mut config = self.config(defaults);
         if let Some(id) = &self.transactional_id {
             config.set("transactional.id", id);
+            // At least as long as a message may take.
+            with_defaults(&mut config, &[("transaction.timeout.ms", "180000")]);
         }
         create(&config, context).map_err(|error| self.failed("a producer", "cannot be made", &error))
     }

@@ -37,8 +37,17 @@ impl Writer {
         blocking(move || match delivered {
             Ok(()) => writer.commit(&producer),
             Err(error) => {
-                writer.abort(&producer);
-                Err(error)
+                // Records behind a producer that was fenced are purged, which alone does not say why.
+                match producer.client().fatal_error() {
+                    Some((code, reason)) => {
+                        writer.forget();
+                        Err(if is_fence(code) { fenced_error(&format!("was refused: {reason}")) } else { error })
+                    }
+                    None => {
+                        writer.abort(&producer);
+                        Err(error)
+                    }
+                }
             }
         })
         .await
@@ -83,16 +92,20 @@ impl Writer {
         if fatal {
             self.forget();
         }
-        if matches!(
-            code,
-            Some(RDKafkaErrorCode::Fenced | RDKafkaErrorCode::ProducerFenced | RDKafkaErrorCode::InvalidProducerEpoch)
-        ) {
-            return Error::new(ErrorKind::Fenced, "a transaction", format!("{doing}: {error}"))
-                .hint("another process writes with the same transactional id: one reader follows a server")
-                .caused_by(error);
+        if code.is_some_and(is_fence) {
+            return fenced_error(&format!("{doing}: {error}")).caused_by(error);
         }
         self.client.failed("a transaction", doing, &error)
     }
+}
+
+fn is_fence(code: RDKafkaErrorCode) -> bool {
+    matches!(code, RDKafkaErrorCode::Fenced | RDKafkaErrorCode::ProducerFenced | RDKafkaErrorCode::InvalidProducerEpoch)
+}
+
+fn fenced_error(cause: &str) -> Error {
+    Error::new(ErrorKind::Fenced, "a transaction", cause)
+        .hint("another process writes with the same transactional id: one reader follows a server")
 }
 
 /// Tries again as long as the broker asks for it.
