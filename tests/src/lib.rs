@@ -1,6 +1,7 @@
-//! What the tests of the whole share: real servers, inputs, an oracle, and the program under test.
+//! What the tests of the whole share: real servers, inputs, an oracle, a faulty line, and the program under test.
 
 pub mod lines;
 pub mod oracle;
 pub mod program;
+pub mod proxy;
 pub mod stack;

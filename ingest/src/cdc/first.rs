@@ -152,7 +152,7 @@ async fn publish(
         progress.done = chunk.done;
         reader.meters.snapshot_rows(chunk.rows);
         let now_ms = reader.parts.clock.now_ms();
-        if now_ms - saved_ms >= i64::try_from(reader.options.save_interval.as_millis()).unwrap_or(i64::MAX) {
+        if (now_ms - saved_ms).abs() >= i64::try_from(reader.options.save_interval.as_millis()).unwrap_or(i64::MAX) {
             save(reader, server, state).await?;
             saved_ms = now_ms;
         }

@@ -42,6 +42,8 @@ pub struct Follower {
     pub batch: Batch,
     /// Tables whose rows changed without a change of a row: a column was added, or is of another type.
     pub reread: Vec<String>,
+    /// Tables that were not there, or not to be seen, when the tables were read: what their rows were is not known.
+    pub unseen: Vec<String>,
     /// The time of day, as the caller last knew it.
     pub now_ms: i64,
     pub counters: Counters,
@@ -135,6 +137,7 @@ impl Follower {
             tables: HashMap::new(),
             batch: Batch::default(),
             reread: Vec::new(),
+            unseen: Vec::new(),
             now_ms: 0,
             counters: Counters::default(),
         };
@@ -417,9 +420,10 @@ impl Follower {
 
     fn rows(&mut self, event: &[u8], rows: &Rows<'_>, start: u64) -> Result<(), Error> {
         let Some(mapped) = self.tables.get_mut(&rows.table_id) else {
-            let cause =
-                format!("rows at {}:{start} name table id {}, which no table map told", self.end.file, rows.table_id);
-            return Err(Error::new(ErrorKind::Retry, self.object.clone(), cause));
+            let place = format!("{}:{start}", self.end.file);
+            let error = DecodeError::WrongTable { expected: 0, found: rows.table_id };
+            let cause = format!("rows at {place} name table id {}, which no table map told", rows.table_id);
+            return Err(Error::new(ErrorKind::Retry, self.object.clone(), cause).caused_by(error));
         };
         let Some(open) = &mut self.transaction else {
             let cause = format!("rows at {}:{start} stand outside of any transaction", self.end.file);
@@ -478,14 +482,23 @@ impl Follower {
         self.counters.held += 1;
     }
 
-    /// A checksum that does not hold may be of the connection: reading again tells.
+    /// Bytes that are not what they should be may be of the connection: reading again tells.
     fn damaged(&self, error: &DecodeError) -> Error {
         Error::new(ErrorKind::Retry, self.object.clone(), format!("behind {}: {error}", self.end))
-            .hint("if it stays, the binlog is damaged there: restore it, or take a new snapshot with `linli ingest cdc position reset`")
+            .hint(
+                "if it stays, the binlog is damaged there: restore it, go on behind it with `linli ingest cdc position \
+                 set`, or begin anew with a snapshot by `linli ingest cdc position reset`",
+            )
+            .caused_by(error.clone())
     }
 
     fn unreadable(&self, error: &DecodeError) -> Error {
-        Error::new(ErrorKind::Corrupt, self.object.clone(), format!("behind {}: {error}", self.end))
-            .hint("go on behind it with `linli ingest cdc position set`, or take a new snapshot")
+        if self.format.checksum == Checksum::None {
+            return self.damaged(error);
+        }
+        Error::new(ErrorKind::Corrupt, self.object.clone(), format!("behind {}: {error}", self.end)).hint(
+            "go on behind it with `linli ingest cdc position set`, or begin anew with a snapshot by `linli ingest cdc \
+             position reset`",
+        )
     }
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use linli_binlog::DecodeError;
 use linli_connectors::blobs::SharedBlobs;
 use linli_connectors::clock::SharedClock;
 use linli_connectors::log::SharedLog;
@@ -10,7 +11,7 @@ use linli_connectors::random::SharedRandom;
 use linli_connectors::{Error, ErrorKind};
 use tokio_util::sync::CancellationToken;
 
-use super::catalog::Catalog;
+use super::catalog::{Catalog, Known};
 use super::first;
 use super::meters::Meters;
 use super::options::CdcOptions;
@@ -21,13 +22,13 @@ use super::route::Router;
 use super::server::{self, Server};
 use super::store::{Snapshots, Store};
 use super::stream::{Ended, Stream};
-use super::wire::Address;
+use super::wire::{Address, WireError};
 
 /// Between attempts to reach a server.
 const BACKOFF_MIN: Duration = Duration::from_millis(200);
 const BACKOFF_MAX: Duration = Duration::from_secs(15);
-/// The same place failing this often is no accident of the connection.
-const FAILURES_MAX: u32 = 8;
+/// Bytes at the same place that are not what they should be so often are no accident of the connection.
+const DAMAGED_MAX: u32 = 5;
 
 /// What a reader works with.
 #[derive(Clone)]
@@ -110,7 +111,7 @@ impl Reader {
             )),
             None => None,
         };
-        let (mut backoff, mut failures, mut failed_at) = (BACKOFF_MIN, 0, None);
+        let (mut backoff, mut damaged, mut failed_at) = (BACKOFF_MIN, 0, None);
         loop {
             let before = state.as_ref().map(|(state, _)| state.position.clone());
             let outcome = tokio::select! {
@@ -125,12 +126,12 @@ impl Reader {
             };
             let place = state.as_ref().map(|(state, _)| state.position.clone());
             if place != before || place != failed_at {
-                (backoff, failures) = (BACKOFF_MIN, 0);
+                (backoff, damaged) = (BACKOFF_MIN, 0);
             }
             failed_at = place;
-            failures += 1;
+            damaged = if is_damage(&error) { damaged + 1 } else { 0 };
             self.meters.reconnected();
-            if failures >= FAILURES_MAX && error.cause.contains("checksum") {
+            if damaged >= DAMAGED_MAX {
                 return Err(Error { kind: ErrorKind::Corrupt, ..error });
             }
             tracing::warn!(%error, hint = error.hint.as_deref().unwrap_or(""), "the reader of {} begins again", self.address.object());
@@ -167,6 +168,15 @@ impl Reader {
         let Some((current, identity)) = state else {
             return Ok(Ended::Again);
         };
+        let is_followed = |known: &Arc<Known>| self.router.follows(&known.table.db, &known.table.name);
+        if !current.catalog.tables().any(is_followed) {
+            tracing::warn!(
+                server = %self.address.object(), databases = self.options.databases, tables = self.options.tables,
+                "no table is followed: none that is there, and that the user may SELECT, matches cdc.databases and cdc.tables"
+            );
+        }
+        let options = resume::dump_options(&self.options, &self.address, &server);
+        options.refuse_taken(&mut wire, server.server_id, &self.address).await?;
         let from = resume::from(&mut wire, &server, identity, &current.position, &self.address.object()).await?;
         if let resume::Start::Elsewhere(position) = &from.start {
             current.position = position.clone();
@@ -181,9 +191,15 @@ impl Reader {
                 Some(server.current(&mut wire).await.map_err(|error| error.at(self.address.object()))?.place)
             }
         };
-        let options = resume::dump_options(&self.options, &self.address, &server);
         wire.start_dump(&from.dump, &options).await.map_err(|error| error.at(self.address.object()))?;
         tracing::info!(server = %self.address.object(), version = %server.version, position = %current.position, "following");
-        Stream::new(self, server, wire, current, end).run(shutdown).await
+        let ended = Stream::new(self, server, wire, current, end).run(shutdown).await;
+        ended.map_err(|error| options.named(error))
     }
+}
+
+fn is_damage(error: &Error) -> bool {
+    error.source.as_deref().is_some_and(|source| {
+        source.is::<DecodeError>() || source.downcast_ref::<WireError>().is_some_and(WireError::is_damage)
+    })
 }

@@ -46,6 +46,9 @@ impl Follower {
                 if table.columns.iter().any(is_new) {
                     self.reread.push(table.full_name());
                 }
+                if known.is_none() {
+                    self.unseen.push(table.full_name());
+                }
                 let charset = known.and_then(|known| known.charset.clone());
                 Arc::make_mut(&mut self.catalog).put(Known { table, charset, lost: None });
                 self.counters.ddl += 1;

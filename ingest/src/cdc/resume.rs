@@ -113,7 +113,8 @@ pub fn decide(facts: &Facts, known: &ServerIdentity, position: &Position, object
 fn is_same_log(facts: &Facts, known: &ServerIdentity, position: &Position) -> bool {
     let file = facts.binlogs.iter().find(|(file, _)| *file == position.place.file);
     let there = file.is_some_and(|(_, length)| position.place.pos <= *length);
-    if !there || known.mariadb != facts.server.mariadb {
+    // Files of two servers have the same names: a place of one is none of the other's.
+    if !there || *known != facts.server {
         return false;
     }
     if known.mariadb {
@@ -123,8 +124,11 @@ fn is_same_log(facts: &Facts, known: &ServerIdentity, position: &Position) -> bo
             (None, _) => false,
         };
     }
-    known.uuid == facts.server.uuid && facts.executed.includes(&position.gtids)
+    facts.executed.includes(&position.gtids)
 }
+
+/// No server takes a longer name of a replica.
+const HOST_MAX: usize = 60;
 
 pub fn dump_options(options: &CdcOptions, address: &Address, server: &Server) -> DumpOptions {
     let name = format!("linli/{}/{}", options.reader, address.name);
@@ -144,7 +148,10 @@ pub fn dump_options(options: &CdcOptions, address: &Address, server: &Server) ->
         second >> 48,
         second & 0xffff_ffff_ffff
     );
-    DumpOptions { server_id, uuid, heartbeat_s: options.heartbeat.as_secs().max(1), mariadb: server.identity.mariadb }
+    let shown = if options.reader.is_empty() { format!("linli/{}", address.name) } else { name };
+    let host = shown.chars().filter(char::is_ascii_graphic).take(HOST_MAX).collect();
+    let heartbeat_s = options.heartbeat.as_secs().max(1);
+    DumpOptions { server_id, uuid, host, heartbeat_s, mariadb: server.identity.mariadb }
 }
 
 fn number_of(text: &str) -> u64 {
@@ -219,6 +226,19 @@ mod tests {
         facts.at_place = Some(maria("0-1-10"));
         assert_eq!(decide(&facts, &known, &position, "server").unwrap().start, Start::There);
         facts.at_place = Some(maria("0-1-12"));
+        let from = decide(&facts, &known, &position, "server").unwrap();
+        assert_eq!(from.dump, DumpFrom::MariadbGtids("0-1-10".into()));
+    }
+
+    #[test]
+    fn a_place_of_one_mariadb_is_none_of_another() {
+        let maria = |text: &str| GtidSet::Mariadb(MariadbGtids::parse(text).unwrap());
+        let known = ServerIdentity { mariadb: true, uuid: Some("1@a:3306".to_owned()) };
+        let position = at("binlog.000002:500", maria("0-1-10"));
+        let mut facts = facts("", &["binlog.000002"], maria("0-1-20"), GtidSet::None);
+        // In the middle of an event there, which BINLOG_GTID_POS does not mind.
+        facts.server = ServerIdentity { mariadb: true, uuid: Some("2@b:3306".to_owned()) };
+        facts.at_place = Some(maria("0-1-10"));
         let from = decide(&facts, &known, &position, "server").unwrap();
         assert_eq!(from.dump, DumpFrom::MariadbGtids("0-1-10".into()));
     }

@@ -72,7 +72,11 @@ impl Server {
             gtids: mariadb || is(wire, "gtid_mode", "ON").await.map_err(at)?,
             identity: ServerIdentity {
                 mariadb,
-                uuid: if mariadb { None } else { variable(wire, "server_uuid").await.map_err(at)? },
+                uuid: if mariadb {
+                    mariadb_identity(wire).await.map_err(at)?
+                } else {
+                    variable(wire, "server_uuid").await.map_err(at)?
+                },
             },
             version: wire.version().to_owned(),
             server_id,
@@ -118,6 +122,11 @@ impl Server {
         };
         Ok(rows.into_iter().filter_map(file).collect())
     }
+}
+
+/// MariaDB has no uuid of its own in all versions: its id, which is unlike that of any replica, and where it runs.
+async fn mariadb_identity(wire: &mut Wire) -> WireResult<Option<String>> {
+    wire.query_one("SELECT CONCAT(@@global.server_id, '@', @@hostname, ':', @@port)").await
 }
 
 /// A global setting; `None` where the server does not know it.

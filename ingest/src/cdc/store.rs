@@ -41,7 +41,7 @@ pub struct Record {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ServerIdentity {
     pub mariadb: bool,
-    /// MySQL's; MariaDB has none.
+    /// MySQL's; of MariaDB its id and where it runs.
     pub uuid: Option<String>,
 }
 

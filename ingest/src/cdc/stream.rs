@@ -20,9 +20,11 @@ use super::wire::{Wire, WireError};
 
 /// Events that are decoded before other work gets its turn.
 const EVENTS_A_TURN: u32 = 2_000;
-/// Heartbeats that may be missed, and seconds besides.
+/// Heartbeats that may be missed, and for how long a server may be silent in any case.
 const SILENCE_BEATS: u64 = 5;
-const SILENCE_S: u64 = 20;
+const SILENCE_S: u64 = 15;
+/// Received bytes that count as a sign of life before an event is whole: more than the heartbeats of that time.
+const HEARD_BYTES: u64 = 64 << 10;
 /// How often requests from outside are looked for.
 const ASK_MS: i64 = 2_000;
 /// How often a line tells how it goes.
@@ -49,7 +51,11 @@ pub(super) struct Stream<'a> {
     saved: Position,
     topics_of: Arc<Catalog>,
     incremental: Incremental,
+    /// What ticks have counted: the time of day may jump.
+    passed_ms: i64,
+    /// When something was received last that is worth it, and all bytes by then.
     heard_ms: i64,
+    heard_bytes: u64,
     asked_ms: i64,
     told_ms: i64,
     /// To end here.
@@ -92,16 +98,17 @@ impl<'a> Stream<'a> {
             saved: state.position.clone(),
             topics_of: Arc::clone(&state.catalog),
             state,
-            heard_ms: reader.parts.clock.now_ms(),
+            passed_ms: 0,
+            heard_ms: 0,
+            heard_bytes: 0,
             asked_ms: 0,
-            told_ms: reader.parts.clock.now_ms(),
+            told_ms: 0,
             until,
             reader,
         }
     }
 
     pub async fn run(mut self, shutdown: &CancellationToken) -> Result<Ended, Error> {
-        self.asked_ms = self.reader.parts.clock.now_ms();
         self.take_requests().await?;
         let outcome = self.follow(shutdown).await;
         // What is under way is waited for, so that nothing of it comes behind what a next session publishes.
@@ -141,7 +148,9 @@ impl<'a> Stream<'a> {
                 step = self.incremental.step() => step?,
                 filled = self.wire.fill(), if !is_full && !more && !self.incremental.holds(&self.follower) => {
                     filled.map_err(|error| error.at(self.reader.address.object()))?;
-                    self.heard_ms = clock.now_ms();
+                    if self.wire.bytes_read() - self.heard_bytes >= HEARD_BYTES {
+                        self.heard();
+                    }
                 }
                 () = tokio::task::yield_now(), if more && !is_full => {}
             }
@@ -166,7 +175,7 @@ impl<'a> Stream<'a> {
         let Some(known) = read.known.filter(|known| known.lost.is_none()) else {
             tracing::error!(
                 table = read.table,
-                "the snapshot of a table ends: it is gone, or its definition is not understood"
+                "the snapshot of a table ends: it is gone, the user may not SELECT it, or its definition is not understood"
             );
             self.state.snapshots.tables.remove(&read.table);
             return self.start_save().await;
@@ -195,8 +204,16 @@ impl<'a> Stream<'a> {
         self.start_save().await
     }
 
-    /// Reads tables anew whose rows are not what they were, though no change told so.
+    /// Reads tables anew whose rows are not what they were, though no change told so, or were never told.
     fn reread(&mut self) {
+        for table in std::mem::take(&mut self.follower.unseen) {
+            tracing::warn!(
+                table,
+                "a table has changes that was not there, or that the user may not SELECT, when the tables were read: it is read now"
+            );
+            self.incremental.cancel();
+            self.state.snapshots.tables.insert(table, Progress::default());
+        }
         for table in std::mem::take(&mut self.follower.reread) {
             if self.reader.options.reread_altered {
                 tracing::info!(table, "a table was altered and is read anew");
@@ -233,6 +250,11 @@ impl<'a> Stream<'a> {
         read && self.appending.is_none() && self.follower.batch.is_empty() && self.state.snapshots.are_done()
     }
 
+    fn heard(&mut self) {
+        self.heard_ms = self.passed_ms;
+        self.heard_bytes = self.wire.bytes_read();
+    }
+
     fn is_full(&self) -> bool {
         let batch = &self.follower.batch;
         batch.len() >= self.reader.options.batch_records || batch.bytes() >= self.reader.options.batch_bytes
@@ -241,6 +263,16 @@ impl<'a> Stream<'a> {
     /// Decodes what has been received whole; whether there may be more of it.
     fn decode(&mut self) -> Result<bool, Error> {
         self.follower.now_ms = self.reader.parts.clock.now_ms();
+        let events = self.follower.counters.events;
+        let more = self.decode_turn()?;
+        // what is not listened to cannot be silent
+        if self.follower.counters.events != events || self.is_full() || self.incremental.holds(&self.follower) {
+            self.heard();
+        }
+        Ok(more)
+    }
+
+    fn decode_turn(&mut self) -> Result<bool, Error> {
         for _ in 0..EVENTS_A_TURN {
             if self.is_full() || self.incremental.holds(&self.follower) {
                 return Ok(false);
@@ -302,24 +334,24 @@ impl<'a> Stream<'a> {
     }
 
     async fn on_tick(&mut self) -> Result<(), Error> {
-        let silent_ms = self.reader.parts.clock.now_ms() - self.heard_ms;
+        self.passed_ms += i64::try_from(self.reader.options.save_interval.as_millis()).unwrap_or(i64::MAX);
+        let silent_ms = self.passed_ms - self.heard_ms;
         let beat = self.reader.options.heartbeat.as_secs().max(1);
-        let allowed = beat * SILENCE_BEATS + SILENCE_S;
-        if silent_ms > i64::try_from(allowed * 1000).unwrap_or(i64::MAX) && !self.is_full() {
+        let allowed = (beat * SILENCE_BEATS).max(SILENCE_S);
+        if silent_ms > i64::try_from(allowed * 1000).unwrap_or(i64::MAX) {
             return Err(WireError::Silent(allowed).at(self.reader.address.object()));
         }
         self.reader.meters.read(&self.follower.counters, self.follower.end(), self.wire.bytes_read());
-        let now_ms = self.reader.parts.clock.now_ms();
-        if now_ms - self.told_ms >= TELL_MS {
-            self.told_ms = now_ms;
+        if self.passed_ms - self.told_ms >= TELL_MS {
+            self.told_ms = self.passed_ms;
             let figures = self.reader.meters.figures();
             tracing::info!(
                 server = %self.reader.address.name, place = %self.follower.end(), rows = figures.rows,
                 transactions = figures.transactions, lag_ms = figures.lag_ms, held = figures.held, "progress"
             );
         }
-        if now_ms - self.asked_ms >= ASK_MS {
-            self.asked_ms = now_ms;
+        if self.passed_ms - self.asked_ms >= ASK_MS {
+            self.asked_ms = self.passed_ms;
             self.take_requests().await?;
         }
         if self.saving.is_none() && self.saved != self.state.position {

@@ -2,7 +2,6 @@
 
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use tempfile::TempDir;
 
@@ -27,7 +26,12 @@ impl MariaDb {
         MariaDb::try_start(&[]).unwrap_or_else(|error| panic!("{error}"))
     }
 
-    /// As [`MariaDb::start`], with further arguments.
+    /// As [`MariaDb::start`], with further arguments, which override its own.
+    pub fn start_with(arguments: &[&str]) -> MariaDb {
+        MariaDb::try_start(arguments).unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    /// As [`MariaDb::start_with`].
     pub fn try_start(arguments: &[&str]) -> Result<MariaDb> {
         let program = fetch("mariadb")?;
         let usr = program.ancestors().find(|folder| folder.ends_with("usr")).unwrap_or(Path::new("/usr"));

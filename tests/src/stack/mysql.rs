@@ -14,6 +14,7 @@ pub struct Mysql {
     port: u16,
     home: PathBuf,
     dir: TempDir,
+    arguments: Vec<String>,
 }
 
 impl Mysql {
@@ -22,13 +23,23 @@ impl Mysql {
     /// # Panics
     /// With the reason, when the server cannot be had: a test that needs it must fail.
     pub fn start() -> Mysql {
-        Mysql::try_start().unwrap_or_else(|error| panic!("{error}"))
+        Mysql::start_with(&[])
+    }
+
+    /// As [`Mysql::start`], with further arguments, which override its own.
+    pub fn start_with(arguments: &[&str]) -> Mysql {
+        Mysql::try_start_with(arguments).unwrap_or_else(|error| panic!("{error}"))
     }
 
     pub fn try_start() -> Result<Mysql> {
+        Mysql::try_start_with(&[])
+    }
+
+    fn try_start_with(arguments: &[&str]) -> Result<Mysql> {
         let home = fetch("mysql")?;
         let dir = tempfile::tempdir().map_err(io("make a folder for MySQL"))?;
-        let mut mysql = Mysql { server: None, port: free_port()?, home, dir };
+        let arguments = arguments.iter().map(|argument| (*argument).to_owned()).collect();
+        let mut mysql = Mysql { server: None, port: free_port()?, home, dir, arguments };
         prepare("mysql", mysql.mysqld().arg("--initialize-insecure"))?;
         mysql.run()?;
         Ok(mysql)
@@ -50,7 +61,8 @@ impl Mysql {
             .args(["--bind-address=127.0.0.1", "--server-id=1", "--log-bin=binlog", "--binlog-format=ROW"])
             .args(["--binlog-row-image=FULL", "--binlog-row-metadata=FULL"])
             .args(["--gtid-mode=ON", "--enforce-gtid-consistency=ON", "--mysqlx=OFF"])
-            .args(["--performance-schema=OFF", "--max-allowed-packet=256M"]);
+            .args(["--performance-schema=OFF", "--max-allowed-packet=256M"])
+            .args(&self.arguments);
         let port = self.port;
         let log = self.dir.path().join("mysql.log");
         self.server = Some(Server::start("mysql", &command, &log, |log| {
@@ -59,9 +71,19 @@ impl Mysql {
         Ok(())
     }
 
+    /// Starts the server again with other arguments in place of those it was given.
+    pub fn run_with(&mut self, arguments: &[&str]) -> Result<()> {
+        self.arguments = arguments.iter().map(|argument| (*argument).to_owned()).collect();
+        self.run()
+    }
+
     /// `mysql://root@127.0.0.1:PORT`
     pub fn url(&self) -> String {
         format!("mysql://root@127.0.0.1:{}", self.port)
+    }
+
+    pub fn port(&self) -> u16 {
+        self.port
     }
 
     /// As the server reports it, such as `8.0.15`.

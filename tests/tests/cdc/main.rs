@@ -1,10 +1,13 @@
 //! Change data capture against real servers.
 
+mod faults;
 mod fold;
+mod limits;
 mod refusals;
 mod shop;
 mod snapshot_under_writes;
 mod survival;
+mod topics;
 
 use std::future::Future;
 use std::time::Duration;

@@ -1,8 +1,11 @@
 //! Asking for the binlog.
 
+use linli_connectors::{Error, ErrorKind};
+
+use super::login::Address;
 use super::packet::Wire;
 use super::query::{literal, server_error};
-use super::{WireError, WireResult};
+use super::{OTHER_ID, WireError, WireResult};
 
 const REGISTER: u8 = 0x15;
 const DUMP: u8 = 0x12;
@@ -29,9 +32,38 @@ pub struct DumpOptions {
     pub server_id: u32,
     /// Like the uuid of a MySQL server, made from the identity of the reader.
     pub uuid: String,
+    /// What the server lists it as among its replicas.
+    pub host: String,
     /// An idle server says how far it is this often.
     pub heartbeat_s: u64,
     pub mariadb: bool,
+}
+
+impl DumpOptions {
+    /// A server takes no two replicas of one id: the second ends the first, or both go on by halves.
+    pub async fn refuse_taken(&self, wire: &mut Wire, server_id: u32, address: &Address) -> Result<(), Error> {
+        if self.server_id == server_id {
+            let cause = format!("cdc.server_id is {server_id}, which is the server's own id");
+            return Err(Error::new(ErrorKind::Config, address.object(), cause).hint(OTHER_ID));
+        }
+        match wire.who_has(self).await.map_err(|error| error.at(address.object()))? {
+            None => Ok(()),
+            Some(host) => {
+                let cause = format!("{host} of it has the server id {} already", self.server_id);
+                Err(Error::new(ErrorKind::Config, address.object(), cause).hint(OTHER_ID))
+            }
+        }
+    }
+
+    /// An error of the dump, with the server id where it is about that.
+    pub fn named(&self, error: Error) -> Error {
+        let about = error.source.as_deref().and_then(|source| source.downcast_ref::<WireError>());
+        if about.is_some_and(WireError::is_same_id) {
+            let cause = format!("another reader came with the same server id {}: {}", self.server_id, error.cause);
+            return Error { cause, ..error }.hint(OTHER_ID);
+        }
+        error
+    }
 }
 
 impl Wire {
@@ -52,7 +84,7 @@ impl Wire {
                 self.execute("SET @slave_gtid_strict_mode=0, @slave_gtid_ignore_duplicates=0").await?;
             }
         }
-        self.register(options.server_id).await?;
+        self.register(options).await?;
         let command = match from {
             DumpFrom::File { file, pos } => dump(file, *pos, options),
             DumpFrom::MariadbGtids(_) => dump("", 4, options),
@@ -61,10 +93,32 @@ impl Wire {
         self.command(&command).await
     }
 
-    async fn register(&mut self, server_id: u32) -> WireResult<()> {
+    /// Who has a server id already, of the replicas that the server knows: another than the one with these options.
+    /// `None` also where the server does not tell.
+    pub async fn who_has(&mut self, options: &DumpOptions) -> WireResult<Option<String>> {
+        let rows = match self.query("SHOW SLAVE HOSTS").await {
+            Err(WireError::Server { code: 1064, .. }) => self.query("SHOW REPLICAS").await,
+            rows => rows,
+        };
+        let rows = match rows {
+            Err(WireError::Server { .. }) => return Ok(None), // a privilege is missing that nothing else needs
+            rows => rows?,
+        };
+        let taken = rows.into_iter().find_map(|row| {
+            let cell = |index: usize| row.get(index).cloned().flatten().unwrap_or_default();
+            let (id, host, uuid) = (cell(0), cell(1), cell(4));
+            // MySQL tells the uuid; MariaDB has none
+            let own = if uuid.is_empty() { host == options.host } else { uuid.eq_ignore_ascii_case(&options.uuid) };
+            let host = if host.is_empty() { "a replica without a name".to_owned() } else { format!("replica {host}") };
+            (id == options.server_id.to_string() && !own).then_some(host)
+        });
+        Ok(taken)
+    }
+
+    async fn register(&mut self, options: &DumpOptions) -> WireResult<()> {
         let mut command = vec![REGISTER];
-        command.extend_from_slice(&server_id.to_le_bytes());
-        let host = b"linli";
+        command.extend_from_slice(&options.server_id.to_le_bytes());
+        let host = options.host.as_bytes();
         command.push(host.len() as u8);
         command.extend_from_slice(host);
         command.extend_from_slice(&[0; 2 + 2 + 4 + 4]); // no user, no password, no port, no rank, no source

@@ -1,6 +1,7 @@
 //! The address of a server, and logging in to it.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use linli_connectors::{Error, ErrorKind};
 use mysql_common::{crypto, scramble};
@@ -11,6 +12,8 @@ use super::query::server_error;
 use super::{WireError, WireResult, tls};
 
 const PORT: u16 = 3306;
+/// For the connection and the login together.
+const CONNECT_WITHIN: Duration = Duration::from_secs(15);
 /// utf8mb4_general_ci, which both kinds of server know.
 const CHARSET: u8 = 45;
 const PAYLOAD_MAX: u32 = 1 << 30;
@@ -98,11 +101,14 @@ impl Address {
     }
 
     pub async fn connect(&self) -> WireResult<Wire> {
-        let stream = TcpStream::connect((self.host.as_str(), self.port)).await?;
-        stream.set_nodelay(true)?;
-        let mut wire = Wire::new(Box::new(stream));
-        wire.log_in(self).await?;
-        Ok(wire)
+        let connected = tokio::time::timeout(CONNECT_WITHIN, async {
+            let stream = TcpStream::connect((self.host.as_str(), self.port)).await?;
+            stream.set_nodelay(true)?;
+            let mut wire = Wire::new(Box::new(stream));
+            wire.log_in(self).await?;
+            Ok(wire)
+        });
+        connected.await.unwrap_or(Err(WireError::Silent(CONNECT_WITHIN.as_secs())))
     }
 }
 

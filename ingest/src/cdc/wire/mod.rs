@@ -36,6 +36,11 @@ pub enum WireError {
     Tls(String),
 }
 
+/// MariaDB's word for two replicas of one id; MySQL has none of its own for it.
+const SAME_ID: u16 = 4052;
+const OTHER_ID: &str = "stop one of the two, or set cdc.server_id to an id that no replica of this server has; 0 makes \
+                        one of the reader's name";
+
 pub type WireResult<T> = Result<T, WireError>;
 
 impl WireError {
@@ -46,10 +51,20 @@ impl WireError {
         }
     }
 
+    /// The bytes were not those that the server sent, or no server's.
+    pub fn is_damage(&self) -> bool {
+        matches!(self, WireError::Protocol(_))
+    }
+
+    /// The server ended the dump, since another replica came with the same id.
+    pub fn is_same_id(&self) -> bool {
+        matches!(self, WireError::Server { code: 1236 | SAME_ID, .. }) && self.advice().0 == ErrorKind::Config
+    }
+
     /// As an error of the port, with what to do about it.
     pub fn at(self, object: impl Into<String>) -> Error {
         let (kind, hint) = self.advice();
-        let error = Error::new(kind, object, self.to_string());
+        let error = Error::new(kind, object, self.to_string()).caused_by(self);
         match hint {
             "" => error,
             hint => error.hint(hint),
@@ -83,16 +98,29 @@ fn server_advice(code: u16, message: &str) -> (ErrorKind, &'static str) {
             "grant select, reload, lock tables, replication slave, replication client on *.* to the user",
         ),
         1130 => (ErrorKind::Config, "allow this host to connect, or connect from another"),
-        1236 if message.contains("server_uuid") || message.contains("server_id") || message.contains("same server") => {
-            (ErrorKind::Config, "another reader uses this server id: set cdc.server_id to one of its own")
-        }
-        1236 => (
-            ErrorKind::Corrupt,
-            "the server no longer has the binlog from here on: take a new snapshot with `linli ingest cdc position reset`",
-        ),
+        1236 => dump_advice(message),
+        SAME_ID => (ErrorKind::Config, OTHER_ID),
         1040 | 1053 | 1152 | 1158..=1161 | 1184 | 1205 | 1213 | 2006 | 2013 | 3024 | 1317 | 1927 | 1129 => {
             (ErrorKind::Retry, "check the server's load and limits")
         }
         _ => (ErrorKind::Retry, ""),
     }
+}
+
+/// Why a server ends a replication dump is told by its words alone.
+fn dump_advice(message: &str) -> (ErrorKind, &'static str) {
+    let says = |words: &[&str]| words.iter().any(|word| message.contains(word));
+    if says(&["server_uuid", "server_id", "same server"]) {
+        return (ErrorKind::Config, OTHER_ID);
+    }
+    let hint = if says(&["crc check", "bogus", "truncat", "corrupt", "max_allowed_packet"]) {
+        "the binlog is damaged on the server, or the position is none of its events: restore the file, go on behind it \
+         with `linli ingest cdc position set`, or begin anew with a snapshot by `linli ingest cdc position reset`"
+    } else if says(&["diverged", "higher sequence numbers", "not in the master"]) {
+        "the server's history is another than the one that was read: follow the server that was read before, or begin \
+         anew with a snapshot by `linli ingest cdc position reset`"
+    } else {
+        "the server no longer has the binlog from here on: begin anew with a snapshot by `linli ingest cdc position reset`"
+    };
+    (ErrorKind::Corrupt, hint)
 }

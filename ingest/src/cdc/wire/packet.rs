@@ -1,6 +1,7 @@
 //! Packets over a stream: length, number, payload; a payload of 16 MiB and more in several.
 
 use std::ops::Range;
+use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
@@ -10,6 +11,8 @@ use super::{WireError, WireResult};
 pub const PACKET_BYTES_MAX: usize = (1 << 30) + (1 << 20);
 const FULL: usize = 0xff_ffff;
 const READ_BYTES: usize = 256 << 10;
+/// How long an answer is waited for: a server that scans a long binlog for a position takes its time.
+const PATIENCE: Duration = Duration::from_secs(120);
 /// A buffer that grew over this for one payload is given back after it.
 const KEEP_BYTES: usize = 4 << 20;
 
@@ -25,6 +28,7 @@ pub struct Wire {
     payload: Payload,
     /// A payload of several packets, put together.
     long: Vec<u8>,
+    /// The number of the next packet, in either direction.
     sequence: u8,
     pub(super) version: String,
     pub(super) connection_id: u32,
@@ -97,6 +101,10 @@ impl Wire {
             let Some(part) = received.get(4..4 + length) else {
                 return Ok(false);
             };
+            if number != self.sequence {
+                // also what a damaged length looks like
+                return Err(WireError::Protocol("a packet out of order"));
+            }
             self.sequence = number.wrapping_add(1);
             let unfinished = matches!(self.payload, Payload::LongUnfinished);
             if length == FULL || unfinished {
@@ -136,10 +144,11 @@ impl Wire {
         Ok(())
     }
 
-    /// Waits for the next payload.
+    /// Waits for the next payload, as long as a server may take for an answer.
     pub async fn read(&mut self) -> WireResult<&[u8]> {
         while !self.next()? {
-            self.fill().await?;
+            let filled = tokio::time::timeout(PATIENCE, self.fill()).await;
+            filled.unwrap_or(Err(WireError::Silent(PATIENCE.as_secs())))?;
         }
         Ok(self.payload())
     }
@@ -200,12 +209,13 @@ fn parts(payload: &[u8]) -> impl Iterator<Item = &[u8]> {
 mod tests {
     use super::*;
 
-    fn packets(payload: &[u8]) -> Vec<u8> {
+    fn packets(payload: &[u8], number: &mut u8) -> Vec<u8> {
         let mut out = Vec::new();
-        for (number, part) in parts(payload).enumerate() {
+        for part in parts(payload) {
             let length = part.len().to_le_bytes();
-            out.extend_from_slice(&[length[0], length[1], length[2], number as u8]);
+            out.extend_from_slice(&[length[0], length[1], length[2], *number]);
             out.extend_from_slice(part);
+            *number = number.wrapping_add(1);
         }
         out
     }
@@ -215,9 +225,10 @@ mod tests {
         let lengths = [0, 1, 5, READ_BYTES - 4, READ_BYTES, 3 << 20, FULL - 1, FULL, FULL + 1, 2 * FULL, 40 << 20, 7];
         let (mut server, client) = tokio::io::duplex(100_000);
         let sender = tokio::spawn(async move {
+            let mut number = 0;
             for length in lengths {
                 let payload: Vec<u8> = (0..length).map(|i| (i * 31 + length) as u8).collect();
-                server.write_all(&packets(&payload)).await.unwrap();
+                server.write_all(&packets(&payload, &mut number)).await.unwrap();
             }
         });
         let mut wire = Wire::new(Box::new(client));
@@ -229,5 +240,14 @@ mod tests {
         sender.await.unwrap();
         assert!(matches!(wire.read().await, Err(WireError::Closed)));
         assert!(wire.buffer.len() <= KEEP_BYTES, "the room for a long payload is given back");
+    }
+
+    #[tokio::test]
+    async fn a_packet_out_of_order_is_an_error() {
+        let (mut server, client) = tokio::io::duplex(100);
+        server.write_all(&[1, 0, 0, 0, 7, 1, 0, 0, 2, 7]).await.unwrap();
+        let mut wire = Wire::new(Box::new(client));
+        assert_eq!(wire.read().await.unwrap(), [7]);
+        assert!(matches!(wire.read().await, Err(WireError::Protocol(_))));
     }
 }
