@@ -33,7 +33,7 @@ pub struct Global {
     /// Checkpoints and lake: file:///DIR, memory:// or s3://BUCKET/PREFIX.
     #[arg(long, global = true, value_name = "URL")]
     pub blobs: Option<String>,
-    /// The shop: shop:// (simulated) or mysql://USER:PASSWORD@HOST:PORT, once for each server.
+    /// The shop: shop:// (simulated) or mysql://USER:PASSWORD@HOST:PORT[,HOST:PORT], once for each server with its replicas.
     #[arg(long, global = true, value_name = "URL")]
     pub shop: Vec<String>,
     /// Where the embedded endpoints live; a temporary directory when absent.

@@ -250,7 +250,7 @@ impl Config {
 /// A URL for people: the password and the values of its query are `***`.
 pub fn redacted(url: &str) -> String {
     let Ok(mut parsed) = url::Url::parse(url) else {
-        return url.to_owned();
+        return without_password(url);
     };
     if parsed.password().is_some() {
         // Fails only for URLs that cannot have one.
@@ -261,6 +261,14 @@ pub fn redacted(url: &str) -> String {
         parsed.query_pairs_mut().clear().extend_pairs(keys.iter().map(|key| (key.as_str(), "***")));
     }
     parsed.to_string()
+}
+
+/// For what is no URL, such as a list of hosts: whatever stands between scheme and hosts is hidden.
+fn without_password(text: &str) -> String {
+    match (text.split_once("://"), text.rsplit_once('@')) {
+        (Some((scheme, _)), Some((_, hosts))) => format!("{scheme}://***@{hosts}"),
+        _ => text.to_owned(),
+    }
 }
 
 #[cfg(test)]
@@ -300,5 +308,6 @@ mod tests {
         let shown = Config::load(None, &overrides).unwrap().to_toml().unwrap();
         assert!(shown.contains("reader:***@db:8123"), "{shown}");
         assert!(!shown.contains("s3cret") && !shown.contains("t0ken"), "{shown}");
+        assert_eq!(redacted("mysql://reader:s3@cret@a:1,b:2#shop"), "mysql://***@a:1,b:2#shop");
     }
 }

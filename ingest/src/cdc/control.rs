@@ -12,10 +12,10 @@ use super::options::CdcOptions;
 use super::position::{Place, Position};
 use super::reader::Parts;
 use super::resume;
-use super::scan;
+use super::scan::Scanner;
 use super::server::{Server, connect};
 use super::store::{Loaded, Store};
-use super::wire::{Address, WireError};
+use super::wire::{Address, Wire, WireError};
 
 /// Where a position shall be.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -67,11 +67,31 @@ async fn loaded(address: &Address, parts: &Parts) -> Result<(Store, Option<Loade
     Ok((store, loaded))
 }
 
+/// Connects to the server that the reader follows; where that is not known or does not answer, to the first that does.
+async fn reach(address: &Address, loaded: Option<&Loaded>) -> Result<(Address, Wire, Server), Error> {
+    let (mut other, mut failure) = (None, None);
+    for host in address.hosts() {
+        let attempt = async {
+            let mut wire = connect(&host).await?;
+            let server = Server::examine(&mut wire, &host).await?;
+            Ok((wire, server))
+        };
+        match attempt.await {
+            Ok((wire, server)) if loaded.is_none_or(|loaded| loaded.record.server == server.identity) => {
+                return Ok((host, wire, server));
+            }
+            Ok((wire, server)) => other = other.or(Some((host, wire, server))),
+            Err(error) => failure = failure.or(Some(error)),
+        }
+    }
+    let nobody = || Error::new(ErrorKind::Config, address.object(), "names no host");
+    other.ok_or_else(|| failure.unwrap_or_else(nobody))
+}
+
 pub async fn show(address: &Address, parts: &Parts) -> Result<Shown, Error> {
     let (_, loaded) = loaded(address, parts).await?;
+    let (address, mut wire, server) = reach(address, loaded.as_ref()).await?;
     let at = |error: WireError| error.at(address.object());
-    let mut wire = connect(address).await?;
-    let server = Server::examine(&mut wire, address).await?;
     let end = server.current(&mut wire).await.map_err(at)?;
     let binlogs = Server::binlogs(&mut wire).await.map_err(at)?;
     let position = loaded.as_ref().filter(|loaded| !loaded.record.reset).map(|loaded| loaded.record.position.clone());
@@ -102,6 +122,49 @@ fn bytes_between(binlogs: &[(String, u64)], from: &Place, to: &Place) -> Option<
     (whole + to.pos).checked_sub(from.pos)
 }
 
+/// What lies between two positions.
+#[derive(Clone, Copy, Debug, Default)]
+struct Between {
+    repeats: Option<u64>,
+    skips: Option<u64>,
+    repeats_bytes: Option<u64>,
+    skips_bytes: Option<u64>,
+}
+
+impl Between {
+    /// Without binlogs where the places are of different servers.
+    async fn new(
+        from: &Position,
+        to: &Position,
+        binlogs: &[(String, u64)],
+        scanner: &Scanner<'_>,
+    ) -> Result<Between, Error> {
+        let mut between = Between {
+            repeats: from.gtids.count_without(&to.gtids),
+            skips: to.gtids.count_without(&from.gtids),
+            repeats_bytes: bytes_between(binlogs, &to.place, &from.place),
+            skips_bytes: bytes_between(binlogs, &from.place, &to.place),
+        };
+        if between.repeats.is_none() && between.repeats_bytes.is_some() {
+            between.repeats = Some(scanner.transactions(&to.place, &from.place).await?);
+        }
+        if between.skips.is_none() && between.skips_bytes.is_some() {
+            between.skips = Some(scanner.transactions(&from.place, &to.place).await?);
+        }
+        if between.repeats.is_none() && between.skips.is_some() {
+            between.repeats = Some(0);
+        }
+        if between.skips.is_none() && between.repeats.is_some() {
+            between.skips = Some(0);
+        }
+        // A transaction that is on the log in part is told from its beginning.
+        if from.partial.is_some() && between.skips == Some(0) {
+            between.repeats = between.repeats.map(|transactions| transactions + 1);
+        }
+        Ok(between)
+    }
+}
+
 /// Sets the position of a reader, which must not run: a running one is fenced and stops.
 pub async fn set(
     address: &Address,
@@ -111,26 +174,28 @@ pub async fn set(
     dry_run: bool,
 ) -> Result<Moved, Error> {
     let (mut store, loaded) = loaded(address, parts).await?;
+    let (address, wire, server) = &mut reach(address, loaded.as_ref()).await?;
     let at = |error: WireError| error.at(address.object());
-    let mut wire = connect(address).await?;
-    let server = Server::examine(&mut wire, address).await?;
-    let binlogs = Server::binlogs(&mut wire).await.map_err(at)?;
+    let binlogs = Server::binlogs(wire).await.map_err(at)?;
+    let scanner = Scanner::new(address, server, resume::dump_options(options, address, server));
     let to = match target {
         Target::Reset => None,
-        Target::Gtids(text) => Some(by_gtids(text, &server)?),
-        Target::Place(_) | Target::Time(_) => {
-            let dump = resume::dump_options(options, address, &server);
-            Some(scan::locate(address, &server, &dump, &binlogs, target).await?)
-        }
+        Target::Gtids(text) => Some(scanner.behind(by_gtids(text, server)?, &binlogs).await?),
+        Target::Place(place) => Some(scanner.at(place, &binlogs).await?),
+        Target::Time(time_ms) => Some(scanner.since(*time_ms, &binlogs).await?),
     };
     let from = loaded.as_ref().filter(|loaded| !loaded.record.reset).map(|loaded| loaded.record.position.clone());
-    let pair = from.as_ref().zip(to.as_ref());
+    let here = loaded.as_ref().is_some_and(|loaded| loaded.record.server == server.identity);
+    let between = match from.as_ref().zip(to.as_ref()) {
+        Some((from, to)) => Between::new(from, to, if here { &binlogs } else { &[] }, &scanner).await?,
+        None => Between::default(),
+    };
     let moved = Moved {
         server: address.name.clone(),
-        repeats_transactions: pair.and_then(|(from, to)| from.gtids.count_without(&to.gtids)),
-        skips_transactions: pair.and_then(|(from, to)| to.gtids.count_without(&from.gtids)),
-        repeats_bytes: pair.and_then(|(from, to)| bytes_between(&binlogs, &to.place, &from.place)),
-        skips_bytes: pair.and_then(|(from, to)| bytes_between(&binlogs, &from.place, &to.place)),
+        repeats_transactions: between.repeats,
+        skips_transactions: between.skips,
+        repeats_bytes: between.repeats_bytes,
+        skips_bytes: between.skips_bytes,
         from,
         to: to.clone(),
         done: !dry_run,
@@ -149,11 +214,8 @@ pub async fn set(
         None => store.reset(loaded.record).await?,
         Some(position) => {
             // The tables as they were there.
-            let before = |from: &&super::store::SchemaFrom| from.position.place.order() <= position.place.order();
-            let schema = match &position.place.file {
-                file if file.is_empty() => None,
-                _ => loaded.record.history.iter().rev().find(before).or(loaded.record.history.first()),
-            };
+            let before = |from: &&super::store::SchemaFrom| from.position.is_before(&position);
+            let schema = loaded.record.history.iter().rev().find(before).or(loaded.record.history.first());
             let catalog = match schema {
                 Some(from) => store.catalog(&from.schema).await?,
                 None => loaded.catalog,
@@ -164,13 +226,13 @@ pub async fn set(
     Ok(moved)
 }
 
-fn by_gtids(text: &str, server: &Server) -> Result<Position, Error> {
+fn by_gtids(text: &str, server: &Server) -> Result<GtidSet, Error> {
     let gtids = match server.identity.mariadb {
         true => MariadbGtids::parse(text).map(GtidSet::Mariadb),
         false => MysqlGtids::parse(text).map(GtidSet::Mysql),
     };
     match gtids {
-        Some(gtids) if server.gtids => Ok(Position { gtids, ..Position::default() }),
+        Some(gtids) if server.gtids => Ok(gtids),
         Some(_) => Err(Error::new(ErrorKind::Config, "the server", "numbers no transactions (gtid_mode is not ON)")
             .hint("set the position by file and offset, or by time")),
         None => {

@@ -60,6 +60,17 @@ pub struct Partial {
     pub records: u64,
 }
 
+impl Position {
+    /// Whether all that lies before this lies before `other` too: by GTIDs where there are any, for places of two servers
+    /// cannot be compared.
+    pub fn is_before(&self, other: &Position) -> bool {
+        match (&self.gtids, &other.gtids) {
+            (GtidSet::None, _) | (_, GtidSet::None) => self.place.order() <= other.place.order(),
+            (ours, theirs) => theirs.includes(ours),
+        }
+    }
+}
+
 impl fmt::Display for Position {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.place)?;

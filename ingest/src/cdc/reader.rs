@@ -20,9 +20,9 @@ use super::publish::Publisher;
 use super::resume;
 use super::route::Router;
 use super::server::{self, Server};
-use super::store::{Snapshots, Store};
+use super::store::{ServerIdentity, Snapshots, Store};
 use super::stream::{Ended, Stream};
-use super::wire::{Address, WireError};
+use super::wire::{Address, Wire, WireError};
 
 /// Between attempts to reach a server.
 const BACKOFF_MIN: Duration = Duration::from_millis(200);
@@ -41,7 +41,11 @@ pub struct Parts {
 
 /// Follows one server until it is told to stop.
 pub struct Reader {
+    /// The server that is followed now, of those that replicate one another.
     pub(super) address: Address,
+    hosts: Vec<Address>,
+    /// Which of them was followed last.
+    followed: usize,
     pub(super) options: Arc<CdcOptions>,
     pub(super) router: Arc<Router>,
     pub(super) parts: Parts,
@@ -77,6 +81,9 @@ pub struct State {
     pub snapshots: Snapshots,
 }
 
+/// That, and of which server it is true.
+type Begun = (State, ServerIdentity);
+
 impl Reader {
     pub fn new(address: Address, options: Arc<CdcOptions>, parts: Parts, meters: Meters) -> Result<Reader, Error> {
         let router = Arc::new(Router::new(Arc::clone(&options))?);
@@ -85,7 +92,9 @@ impl Reader {
         let store = Store::new(Arc::clone(&parts.blobs), Arc::clone(&parts.clock), &address.name, nonce);
         let store = Arc::new(tokio::sync::Mutex::new(store));
         let (begin, until) = (Begin::Snapshot, Until::Stopped);
-        Ok(Reader { address, options, router, parts, publisher, store, meters, begin, until })
+        let (hosts, followed) = (address.hosts(), 0);
+        let address = hosts.first().cloned().unwrap_or(address);
+        Ok(Reader { address, hosts, followed, options, router, parts, publisher, store, meters, begin, until })
     }
 
     pub fn begin(self, begin: Begin) -> Reader {
@@ -111,7 +120,7 @@ impl Reader {
             )),
             None => None,
         };
-        let (mut backoff, mut damaged, mut failed_at) = (BACKOFF_MIN, 0, None);
+        let (mut backoff, mut damaged, mut refused, mut failed_at) = (BACKOFF_MIN, 0, 0, None);
         loop {
             let before = state.as_ref().map(|(state, _)| state.position.clone());
             let outcome = tokio::select! {
@@ -121,14 +130,20 @@ impl Reader {
             let error = match outcome {
                 Ok(Ended::Shutdown) => return Ok(()),
                 Ok(Ended::Again) => continue,
-                Err(error) if error.kind != ErrorKind::Retry => return Err(error),
+                Err(error) if error.kind != ErrorKind::Retry && !self.may_be_passed_over(&error, refused) => {
+                    return Err(error);
+                }
                 Err(error) => error,
             };
             let place = state.as_ref().map(|(state, _)| state.position.clone());
             if place != before || place != failed_at {
-                (backoff, damaged) = (BACKOFF_MIN, 0);
+                (backoff, damaged, refused) = (BACKOFF_MIN, 0, 0);
             }
             failed_at = place;
+            if !error.is_retry() {
+                refused += 1;
+                self.followed += 1;
+            }
             damaged = if is_damage(&error) { damaged + 1 } else { 0 };
             self.meters.reconnected();
             if damaged >= DAMAGED_MAX {
@@ -143,14 +158,43 @@ impl Reader {
         }
     }
 
+    /// Whether another server may have what this one says it has not: only the dump itself tells that a MariaDB went astray.
+    fn may_be_passed_over(&self, error: &Error, refused: usize) -> bool {
+        let about = error.source.as_deref().and_then(|source| source.downcast_ref::<WireError>());
+        let is_refusal = error.kind == ErrorKind::Corrupt && about.is_some_and(|error| error.code().is_some());
+        is_refusal && refused + 1 < self.hosts.len()
+    }
+
+    /// Connects to the first server that answers and can be followed from where the reader is: beginning with the one
+    /// that was followed last, for a server that went away may come back without what was committed since.
+    async fn choose(&mut self, state: Option<&Begun>) -> Result<(Wire, Server), Error> {
+        let mut failures: Vec<Error> = Vec::new();
+        for next in 0..self.hosts.len() {
+            let index = (self.followed + next) % self.hosts.len();
+            let Some(address) = self.hosts.get(index).cloned() else { continue };
+            match self.attempt(&address, state).await {
+                Ok(found) => {
+                    (self.address, self.followed) = (address, index);
+                    return Ok(found);
+                }
+                Err(error) => failures.push(error),
+            }
+        }
+        Err(none_of(failures, &self.address))
+    }
+
+    async fn attempt(&self, address: &Address, state: Option<&Begun>) -> Result<(Wire, Server), Error> {
+        let mut wire = server::connect(address).await?;
+        let server = Server::examine(&mut wire, address).await?;
+        if let Some((state, identity)) = state {
+            resume::from(&mut wire, &server, identity, &state.position, &address.object()).await?;
+        }
+        Ok((wire, server))
+    }
+
     /// One connection's life.
-    async fn session(
-        &mut self,
-        state: &mut Option<(State, super::store::ServerIdentity)>,
-        shutdown: &CancellationToken,
-    ) -> Result<Ended, Error> {
-        let mut wire = server::connect(&self.address).await?;
-        let server = Server::examine(&mut wire, &self.address).await?;
+    async fn session(&mut self, state: &mut Option<Begun>, shutdown: &CancellationToken) -> Result<Ended, Error> {
+        let (mut wire, server) = self.choose(state.as_ref()).await?;
         if !server.full_images {
             tracing::warn!(server = %self.address.object(), "binlog_row_image is not FULL: records hold what the log holds");
         }
@@ -195,6 +239,26 @@ impl Reader {
         tracing::info!(server = %self.address.object(), version = %server.version, position = %current.position, "following");
         let ended = Stream::new(self, server, wire, current, end).run(shutdown).await;
         ended.map_err(|error| options.named(error))
+    }
+}
+
+/// Why none of the servers can be followed. While one does not answer, it may be the one that can.
+fn none_of(mut failures: Vec<Error>, address: &Address) -> Error {
+    if failures.len() == 1
+        && let Some(error) = failures.pop()
+    {
+        return error;
+    }
+    let kind = match failures.iter().any(Error::is_retry) {
+        true => ErrorKind::Retry,
+        false => failures.first().map_or(ErrorKind::Retry, |error| error.kind),
+    };
+    let causes: Vec<String> = failures.iter().map(ToString::to_string).collect();
+    let hint = failures.into_iter().find(|error| error.kind == kind).and_then(|error| error.hint);
+    let error = Error::new(kind, format!("servers of {}", address.name), causes.join("; "));
+    match hint {
+        Some(hint) => error.hint(hint),
+        None => error,
     }
 }
 

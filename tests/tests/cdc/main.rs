@@ -1,5 +1,6 @@
 //! Change data capture against real servers.
 
+mod failover;
 mod faults;
 mod fold;
 mod limits;

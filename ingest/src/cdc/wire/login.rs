@@ -37,22 +37,26 @@ pub enum TlsMode {
     VerifyIdentity,
 }
 
-/// `mysql://USER:PASSWORD@HOST:PORT[?ssl-mode=…&ssl-ca=FILE][#NAME]`
+/// `mysql://USER:PASSWORD@HOST:PORT[,HOST:PORT…][?ssl-mode=…&ssl-ca=FILE][#NAME]`
+///
+/// Several hosts are servers that replicate one another, to be tried in this order.
 #[derive(Clone)]
 pub struct Address {
     pub host: String,
     pub port: u16,
+    others: Vec<(String, u16)>,
     pub user: String,
     password: String,
     pub tls: TlsMode,
     pub ca: Option<PathBuf>,
-    /// What the records call the server: `NAME`, or host and port.
+    /// What the records call the server: `NAME`, or the first host and port.
     pub name: String,
 }
 
 impl std::fmt::Debug for Address {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "mysql://{}:***@{}:{}", self.user, self.host, self.port)
+        write!(f, "mysql://{}:***@{}:{}", self.user, self.host, self.port)?;
+        self.others.iter().try_for_each(|(host, port)| write!(f, ",{host}:{port}"))
     }
 }
 
@@ -63,12 +67,21 @@ impl Address {
             Error::new(ErrorKind::Config, "the address of the shop", cause)
                 .hint("write it as in mysql://USER:PASSWORD@HOST:3306?ssl-mode=REQUIRED#NAME")
         };
-        let url = url::Url::parse(text).map_err(|error| bad(error.to_string()))?;
+        let (first, others) = hosts(text);
+        let url = url::Url::parse(&first).map_err(|error| bad(error.to_string()))?;
         if !matches!(url.scheme(), "mysql" | "mariadb") {
             return Err(bad(format!("scheme {:?} is neither mysql nor mariadb", url.scheme())));
         }
-        let host = url.host_str().filter(|host| !host.is_empty()).ok_or_else(|| bad("names no host".to_owned()))?;
-        let (host, port) = (host.trim_matches(['[', ']']).to_owned(), url.port().unwrap_or(PORT));
+        let host_of = |url: &url::Url| {
+            let host = url.host_str().filter(|host| !host.is_empty()).ok_or_else(|| bad("names no host".to_owned()))?;
+            Ok((host.trim_matches(['[', ']']).to_owned(), url.port().unwrap_or(PORT)))
+        };
+        let (host, port) = host_of(&url)?;
+        let other = |host: &&str| {
+            let url = url::Url::parse(&format!("mysql://{host}")).map_err(|error| bad(format!("{host:?}: {error}")))?;
+            host_of(&url)
+        };
+        let others = others.iter().map(other).collect::<Result<Vec<_>, Error>>()?;
         let (mut tls, mut ca) = (TlsMode::Preferred, None);
         for (key, value) in url.query_pairs() {
             match (&*key, value.to_ascii_uppercase().as_str()) {
@@ -90,9 +103,17 @@ impl Address {
             password: decoded(url.password().unwrap_or_default()),
             host,
             port,
+            others,
             tls,
             ca,
         })
+    }
+
+    /// One address for each host, in their order; all have one name.
+    pub fn hosts(&self) -> Vec<Address> {
+        let first = std::iter::once((self.host.clone(), self.port));
+        let all = first.chain(self.others.iter().cloned());
+        all.map(|(host, port)| Address { host, port, others: Vec::new(), ..self.clone() }).collect()
     }
 
     /// What errors call it.
@@ -110,6 +131,18 @@ impl Address {
         });
         connected.await.unwrap_or(Err(WireError::Silent(CONNECT_WITHIN.as_secs())))
     }
+}
+
+/// The text with its first host alone, and the other hosts: a URL has no list of them.
+fn hosts(text: &str) -> (String, Vec<&str>) {
+    let start = text.find("://").map_or(0, |at| at + 3);
+    let end = text.get(start..).and_then(|rest| rest.find(['/', '?', '#'])).map_or(text.len(), |at| start + at);
+    let authority = text.get(start..end).unwrap_or_default();
+    let list = authority.rfind('@').map_or(start, |at| start + at + 1);
+    let mut names = text.get(list..end).unwrap_or_default().split(',');
+    let first = names.next().unwrap_or_default();
+    let before = text.get(..list).unwrap_or_default();
+    (format!("{before}{first}{}", text.get(end..).unwrap_or_default()), names.collect())
 }
 
 fn percent_decoded(text: &str) -> Vec<u8> {
@@ -267,6 +300,17 @@ mod tests {
     use super::*;
 
     #[test]
+    fn several_hosts_are_one_server_with_one_name() {
+        let address = Address::parse("mysql://u:p%2C@a:1,b,[::1]:3?ssl-mode=disabled").unwrap();
+        assert_eq!(format!("{address:?}"), "mysql://u:***@a:1,b:3306,::1:3");
+        let hosts: Vec<_> =
+            address.hosts().into_iter().map(|one| (one.host, one.port, one.name, one.password)).collect();
+        let one = |host: &str, port| (host.to_owned(), port, "a:1".to_owned(), "p,".to_owned());
+        assert_eq!(hosts, [one("a", 1), one("b", 3306), one("::1", 3)]);
+        assert_eq!(Address::parse("mysql://a,b#shop").unwrap().name, "shop");
+    }
+
+    #[test]
     fn addresses_are_read_and_never_shown_whole() {
         let address = Address::parse("mysql://lin%40li:s%2Fcret@db.shop:3307?ssl-mode=required#shop-a").unwrap();
         assert_eq!((address.host.as_str(), address.port, address.user.as_str()), ("db.shop", 3307, "lin@li"));
@@ -274,7 +318,16 @@ mod tests {
         assert_eq!(address.name, "shop-a");
         assert!(!format!("{address:?}").contains("s/cret"));
         assert_eq!(Address::parse("mysql://root@127.0.0.1").unwrap().name, "127.0.0.1:3306");
-        for bad in ["http://x", "mysql://", "mysql://h?ssl-mode=maybe", "mysql://h?sslmode=off", "shop://"] {
+        for bad in [
+            "http://x",
+            "mysql://",
+            "mysql://a,",
+            "mysql://a:1,b:x",
+            "mysql://,b",
+            "mysql://h?ssl-mode=maybe",
+            "mysql://h?sslmode=off",
+            "shop://",
+        ] {
             let error = Address::parse(bad).unwrap_err();
             assert_eq!(error.kind, ErrorKind::Config, "{bad}");
         }
