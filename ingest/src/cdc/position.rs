@@ -73,7 +73,10 @@ impl Position {
 
 impl fmt::Display for Position {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.place)?;
+        match self.place.file.as_str() {
+            "" => f.write_str("a place to be told")?, // on another server, which is asked by GTID
+            _ => write!(f, "{}", self.place)?,
+        }
         if let Some(partial) = &self.partial {
             write!(f, " and {} records", partial.records)?;
         }

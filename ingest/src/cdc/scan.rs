@@ -136,7 +136,12 @@ impl<'a> Scanner<'a> {
             match parse(&header, body, &format).map_err(broken)? {
                 Event::FormatDescription(told) => format = told,
                 Event::Heartbeat { .. } => break, // the end of the log
-                Event::Rotate { file, pos } if file != place.file => place = Place::new(file, pos),
+                Event::Rotate { file, pos } => {
+                    if file != place.file {
+                        place = Place::new(file, pos);
+                    }
+                    continue; // it is the last of the file before
+                }
                 event => count += u64::from(begins(&event)),
             }
             if !header.is_artificial() && u64::from(header.next_pos) > place.pos {

@@ -4,6 +4,7 @@ mod failover;
 mod faults;
 mod fold;
 mod limits;
+mod positions;
 mod refusals;
 mod shop;
 mod snapshot_under_writes;
