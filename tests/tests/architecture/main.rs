@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// Each crate with those of our crates that it may import (ARCHITECTURE.md, code map).
-const IMPORTS: [(&str, &[&str]); 11] = [
+const IMPORTS: [(&str, &[&str]); 12] = [
     ("schemas", &[]),
     ("connectors", &[]),
     ("stream-jobs", &["linli-schemas"]),
@@ -12,6 +12,7 @@ const IMPORTS: [(&str, &[&str]); 11] = [
     ("ingest", &["linli-schemas", "linli-connectors", "linli-binlog"]),
     ("ingest/binlog", &[]),
     ("warehouse", &["linli-schemas", "linli-connectors"]),
+    ("forecasting", &[]),
     ("simulator", &["linli-schemas", "linli-connectors"]),
     ("dashboards/server", &["linli-schemas", "linli-connectors", "linli-warehouse"]),
     (
@@ -24,6 +25,7 @@ const IMPORTS: [(&str, &[&str]); 11] = [
             "linli-stream-runtime",
             "linli-warehouse",
             "linli-dashboards",
+            "linli-forecasting",
             "linli-simulator",
         ],
     ),
@@ -119,6 +121,7 @@ fn pure_crates_do_no_io_and_have_no_async() {
     sources(&root().join("stream-jobs/src"), &mut found);
     sources(&root().join("schemas/src"), &mut found);
     sources(&root().join("ingest/binlog/src"), &mut found);
+    sources(&root().join("forecasting/src"), &mut found);
     assert!(found.len() > 10, "the walk found the sources");
     for path in found {
         let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));

@@ -1,0 +1,51 @@
+//! Why a model could not be fitted or used.
+
+/// A refusal; the series or the model is named, and [`Error::hint`] says what to do.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// An infinite value, or one so large that its square overflows.
+    #[error("value {value} at position {position} is not a finite number below 1e100")]
+    NotFinite { position: usize, value: f64 },
+    /// Fewer observations than the model needs.
+    #[error("{observed} usable observations are too few for {needed} of model {model}")]
+    TooShort { model: String, observed: usize, needed: usize },
+    /// What is left after differencing and regression is zero: the likelihood has no maximum.
+    #[error("the series is constant or an exact function of the regressors under model {model}")]
+    NoVariation { model: String },
+    /// A model that cannot be: an order past the limits, a mean of a differenced series, a period of one.
+    #[error("model {model} cannot be fitted: {reason}")]
+    InvalidModel { model: String, reason: &'static str },
+    /// A column is a combination of the others, the mean and the drift, or vanishes by differencing.
+    #[error("regressor {column} is a combination of those before it under model {model}")]
+    Collinear { model: String, column: String },
+    /// Regressors of another number or length than the series or the model.
+    #[error("regressors of {given} {what}, where {needed} are needed")]
+    RegressorShape { what: &'static str, given: usize, needed: usize },
+    /// A season of a seasonally differenced series was never observed.
+    #[error("the missing values of the series leave a season of model {model} without any observation")]
+    UnobservedSeason { model: String },
+    /// A horizon of zero steps or past the limit.
+    #[error("a horizon of {steps} steps is not between 1 and {limit}")]
+    Horizon { steps: usize, limit: usize },
+    /// No start of the search gave a finite likelihood.
+    #[error("no parameters with a finite likelihood were found for model {model}")]
+    NoOptimum { model: String },
+}
+
+impl Error {
+    /// What the caller can do about it.
+    pub const fn hint(&self) -> &'static str {
+        match self {
+            Error::NotFinite { .. } => "mark what was not observed as missing (NaN)",
+            Error::TooShort { .. } => "take a longer history or a lower order",
+            Error::NoVariation { .. } => "forecast the value itself: nothing is left to be estimated",
+            Error::InvalidModel { .. } => "change the model's specification",
+            Error::Collinear { .. } => "leave the regressor out",
+            Error::RegressorShape { .. } => "give one value per regressor and period, in the order of the fit",
+            Error::UnobservedSeason { .. } => "leave out the seasonal difference, or take a longer history",
+            Error::Horizon { .. } => "ask for fewer steps",
+            Error::NoOptimum { .. } => "take a lower order",
+        }
+    }
+}
