@@ -23,10 +23,14 @@ const CONDITIONAL: Limits = Limits { evaluations_max: 40, gradient_tolerance: 1e
 const QUICK: Limits = Limits { evaluations_max: 200, gradient_tolerance: 1e-4, decrease_tolerance: 1e-8 };
 const COARSE: Limits = Limits { evaluations_max: 200, gradient_tolerance: 1e-4, decrease_tolerance: 1e-9 };
 const POLISH: Limits = Limits { evaluations_max: 400, gradient_tolerance: 1e-9, decrease_tolerance: 1e-15 };
-/// First partial autocorrelations of the factors on the grid of starts.
-const GRID: [f64; 3] = [0.0, 0.75, -0.75];
+/// First partial autocorrelations of the factors on the grid of starts: the first few for many factors.
+const GRID: [f64; 7] = [0.0, 0.75, -0.75, 0.4, -0.4, 0.97, -0.97];
+/// Values of [`GRID`] that are taken, by the number of factors that are estimated.
+const GRID_SIZES: [usize; 5] = [1, 7, 7, 5, 3];
 /// Points of the grid that are searched from.
-const GRID_STARTS: usize = 3;
+const GRID_STARTS: usize = 4;
+/// Points are searched from only if they differ by this much in some angle.
+const APART: f64 = 0.5;
 
 /// The maximum that was found, in the scaled problem.
 #[derive(Clone, Debug)]
@@ -145,12 +149,13 @@ fn all_starts(design: &Design, shape: Shape, likelihood: &mut Likelihood<'_>) ->
         shape.factors().into_iter().filter(|(range, _)| !range.is_empty()).map(|(range, _)| range.start).collect();
     let mut coefficients = vec![0.0; shape.coefficients()];
     let mut grid: Vec<(f64, Vec<f64>)> = Vec::new();
-    for number in 0..GRID.len().pow(firsts.len() as u32) {
+    let size = GRID_SIZES[firsts.len()];
+    for number in 0..size.pow(firsts.len() as u32) {
         let mut angles = vec![0.0; shape.coefficients()];
         let mut digits = number;
         for first in &firsts {
-            angles[*first] = GRID[digits % GRID.len()].asin();
-            digits /= GRID.len();
+            angles[*first] = GRID[digits % size].asin();
+            digits /= size;
         }
         shape.from_angles(&angles, &mut coefficients);
         if let Some(value) = likelihood.evaluate(&coefficients, Regression::Concentrated, None) {
@@ -158,6 +163,15 @@ fn all_starts(design: &Design, shape: Shape, likelihood: &mut Likelihood<'_>) ->
         }
     }
     grid.sort_by(|a, b| a.0.total_cmp(&b.0));
-    let best = grid.into_iter().take(GRID_STARTS).map(|(_, angles)| angles);
-    std::iter::once(conditional_start(design, shape)).chain(best).collect()
+    let mut starts = vec![conditional_start(design, shape)];
+    for (_, angles) in grid {
+        let apart = |other: &Vec<f64>| other.iter().zip(&angles).any(|(a, b)| (a - b).abs() > APART);
+        if starts[1..].iter().all(apart) {
+            starts.push(angles);
+        }
+        if starts.len() > GRID_STARTS {
+            break;
+        }
+    }
+    starts
 }

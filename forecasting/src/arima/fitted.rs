@@ -181,6 +181,14 @@ impl FittedArima {
         ljung_box(&self.residuals, lags, self.model.arma_coefficients())
     }
 
+    pub(super) const fn space(&self) -> &StateSpace {
+        &self.space
+    }
+
+    pub(super) const fn state(&self) -> &State {
+        &self.state
+    }
+
     pub const fn search(&self) -> SearchReport {
         self.search
     }

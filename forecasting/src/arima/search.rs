@@ -20,6 +20,9 @@ const SUFFICIENT: f64 = 1e-4;
 /// Halvings within one line search.
 const BACKTRACKS_MAX: usize = 25;
 
+/// Growth of the metric where the curvature is negative.
+const LONGER: f64 = 4.0;
+
 /// Where a search ended.
 #[derive(Clone, Debug)]
 pub struct Minimum {
@@ -132,11 +135,14 @@ impl Metric {
         self.times(gradient).iter().map(|value| -value).collect()
     }
 
-    /// BFGS: keeps the metric positive definite by leaving out steps without positive curvature.
+    /// BFGS; the metric stays positive definite, since steps without positive curvature only lengthen it.
     fn update(&mut self, moved: &[f64], bent: &[f64]) {
         const CURVATURE_MIN: f64 = 1e-10;
         let curvature = dot(moved, bent);
         if curvature <= CURVATURE_MIN * (dot(moved, moved) * dot(bent, bent)).sqrt() {
+            // Downhill and bent the wrong way, as on the brink of a boundary: the next step is longer.
+            self.values.iter_mut().for_each(|value| *value *= LONGER);
+            self.fresh = false;
             return;
         }
         let image = self.times(bent);

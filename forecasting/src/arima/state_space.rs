@@ -44,6 +44,21 @@ pub struct Filtered {
     pub used: usize,
 }
 
+impl State {
+    /// The state of an ARMA(p,1) or of an AR(1) one step ahead: the expected value, its variance, and `θ`.
+    pub fn of_two(mean: f64, variance: f64, theta: f64, moving_average: bool) -> State {
+        if moving_average {
+            State {
+                mean: vec![mean, 0.0],
+                covariance: vec![variance, theta, theta, theta * theta],
+                diffuse: Vec::new(),
+            }
+        } else {
+            State { mean: vec![mean], covariance: vec![variance], diffuse: Vec::new() }
+        }
+    }
+}
+
 impl StateSpace {
     pub fn new(phi: &[f64], theta: &[f64], delta: &[f64]) -> StateSpace {
         let r = phi.len().max(theta.len() + 1);
