@@ -79,34 +79,51 @@ impl Arima {
 pub fn maximise(model: &Arima, design: &Design, effort: Effort, guess: Option<&[f64]>) -> Result<Optimum> {
     let shape = Shape::of(model);
     let mut likelihood = Likelihood::new(design, shape);
-    let mut coefficients = vec![0.0; shape.coefficients()];
-    let (starts, coarse) = match effort {
+    let (mut starts, limits) = match effort {
         Effort::Quick => (vec![conditional_start(design, shape)], QUICK),
         Effort::Thorough => (all_starts(design, shape, &mut likelihood), COARSE),
     };
-    let guess = guess.map(|guess| shape.to_angles(guess));
-    let mut best: Option<Minimum> = None;
-    let mut tried = 0;
-    for start in starts.iter().chain(guess.iter()) {
-        let found = minimise(start, coarse, |angles, gradient| {
-            shape.from_angles(angles, &mut coefficients);
-            objective(&mut likelihood, shape, angles, &coefficients, gradient)
-        });
-        tried += 1;
-        if let Some(found) = found
-            && best.as_ref().is_none_or(|best| found.value < best.value)
-        {
-            best = Some(found);
-        }
-    }
-    let mut best = best.ok_or_else(|| Error::NoOptimum { model: model.to_string() })?;
-    if effort == Effort::Thorough {
-        let polished = minimise(&best.point, POLISH, |angles, gradient| {
-            shape.from_angles(angles, &mut coefficients);
-            objective(&mut likelihood, shape, angles, &coefficients, gradient)
-        });
-        best = polished.filter(|polished| polished.value <= best.value).unwrap_or(best);
-    }
+    starts.extend(guess.map(|guess| shape.to_angles(guess)));
+    let found = starts.iter().filter_map(|start| climb(&mut likelihood, shape, start, limits));
+    let best = found.min_by(|a, b| a.value.total_cmp(&b.value));
+    let best = best.ok_or_else(|| Error::NoOptimum { model: model.to_string() })?;
+    let best = match effort {
+        Effort::Quick => best,
+        Effort::Thorough => polished(&mut likelihood, shape, best),
+    };
+    finish(model, likelihood, shape, best, starts.len())
+}
+
+/// Searches from given coefficients alone, to the end.
+pub fn maximise_near(model: &Arima, design: &Design, guess: &[f64]) -> Result<Optimum> {
+    let shape = Shape::of(model);
+    let mut likelihood = Likelihood::new(design, shape);
+    let best = climb(&mut likelihood, shape, &shape.to_angles(guess), POLISH);
+    let best = best.ok_or_else(|| Error::NoOptimum { model: model.to_string() })?;
+    finish(model, likelihood, shape, best, 1)
+}
+
+fn polished(likelihood: &mut Likelihood<'_>, shape: Shape, best: Minimum) -> Minimum {
+    let polished = climb(likelihood, shape, &best.point, POLISH);
+    polished.filter(|polished| polished.value <= best.value).unwrap_or(best)
+}
+
+fn climb(likelihood: &mut Likelihood<'_>, shape: Shape, start: &[f64], limits: Limits) -> Option<Minimum> {
+    let mut coefficients = vec![0.0; shape.coefficients()];
+    minimise(start, limits, |angles, gradient| {
+        shape.from_angles(angles, &mut coefficients);
+        objective(likelihood, shape, angles, &coefficients, gradient)
+    })
+}
+
+fn finish(
+    model: &Arima,
+    mut likelihood: Likelihood<'_>,
+    shape: Shape,
+    best: Minimum,
+    starts: usize,
+) -> Result<Optimum> {
+    let mut coefficients = vec![0.0; shape.coefficients()];
     shape.from_angles(&best.point, &mut coefficients);
     let value = likelihood
         .evaluate(&coefficients, Regression::Concentrated, None)
@@ -119,7 +136,7 @@ pub fn maximise(model: &Arima, design: &Design, effort: Effort, guess: Option<&[
         sum_of_squares: likelihood.sum_of_squares,
         minimum: best,
         evaluations: likelihood.evaluations,
-        starts: tried,
+        starts,
     })
 }
 

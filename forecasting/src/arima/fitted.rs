@@ -52,7 +52,7 @@ pub struct FittedArima {
 }
 
 impl FittedArima {
-    pub(super) fn new(
+    pub(crate) fn new(
         model: &Arima,
         series: &Series,
         regressors: &Regressors,
@@ -227,7 +227,7 @@ impl FittedArima {
 }
 
 /// The corrected criterion of Akaike from its parts; `None` where the correction has no positive denominator.
-pub(crate) fn corrected(log_likelihood: f64, parameters: usize, effective: usize) -> Option<f64> {
+pub fn corrected(log_likelihood: f64, parameters: usize, effective: usize) -> Option<f64> {
     let (k, n) = (parameters as f64, effective as f64);
     let denominator = n - k - 1.0;
     (denominator > 0.0).then(|| -2.0 * log_likelihood + 2.0 * k + 2.0 * k * (k + 1.0) / denominator)

@@ -18,6 +18,9 @@ const REGRESSION_STEP: f64 = 1e-3;
 pub fn covariance(design: &Design, shape: Shape, optimum: &Optimum) -> Option<Vec<f64>> {
     let (arma, regression) = (shape.coefficients(), optimum.regression.len());
     let size = arma + regression;
+    if size == 0 {
+        return Some(Vec::new());
+    }
     let n = design.effective() as f64;
     let mut likelihood = Likelihood::new(design, shape);
     let point: Vec<f64> = optimum.coefficients.iter().chain(&optimum.regression).copied().collect();

@@ -30,3 +30,11 @@ pub use fit::Effort;
 pub use fitted::{Estimate, FittedArima, SearchReport};
 pub use forecast::{Forecast, HORIZON_MAX, Prediction};
 pub use order::{Arima, COEFFICIENTS_MAX, DIFFERENCES_MAX, LAG_MAX, Order, Seasonal, Term};
+
+/// What the choice of orders needs of the fit.
+pub(crate) mod search_parts {
+    pub use super::design::Design;
+    pub use super::fit::{maximise, maximise_near};
+    pub use super::fitted::corrected;
+    pub use super::shape::Shape;
+}
