@@ -29,6 +29,8 @@ pub struct Innovations {
     phi: Vec<f64>,
     /// `Fₜ`, one for each step.
     pub variance: Vec<f64>,
+    /// `1 / Fₜ`.
+    pub inverse: Vec<f64>,
     kappa: Vec<f64>,
     /// `Kₜ` of the moving steps and the first steady one, `r` numbers each.
     gain: Vec<f64>,
@@ -36,7 +38,8 @@ pub struct Innovations {
     low: Vec<f64>,
     gain_adjoint: Vec<f64>,
     variance_adjoint: Vec<f64>,
-    state: Vec<f64>,
+    rolling: Vec<f64>,
+    ahead: Vec<f64>,
 }
 
 impl Innovations {
@@ -47,14 +50,14 @@ impl Innovations {
         self.steps = steps;
         self.phi.clear();
         self.phi.extend_from_slice(phi);
-        self.phi.resize(r, 0.0);
         for store in [&mut self.gain, &mut self.low] {
-            store.clear();
+            // What an earlier evaluation left is overwritten before it is read.
             store.resize((steps + 1) * r, 0.0);
         }
         self.variance.clear();
+        self.inverse.clear();
         self.kappa.clear();
-        transition(&self.phi, &start.column, &mut self.gain[..r]);
+        transition(phi, &start.column, &mut self.gain[..r]);
         let (gain, low) = (&mut self.gain, &mut self.low);
         low[..r].copy_from_slice(&gain[..r]);
         let mut variance = start.column[0];
@@ -63,67 +66,56 @@ impl Innovations {
             if !(variance > 0.0 && variance.is_finite()) {
                 return false;
             }
+            let inverse = 1.0 / variance;
             self.variance.push(variance);
+            self.inverse.push(inverse);
             let (here, next) = (t * r, (t + 1) * r);
             if t % STEADY_EVERY == 0 && is_steady(&low[here..next], variance) {
                 self.moving = t;
                 self.variance.resize(steps, variance);
+                self.inverse.resize(steps, inverse);
                 return true;
             }
-            let kappa = low[here] / variance;
+            let kappa = low[here] * inverse;
             let (low_now, low_next) = low[here..next + r].split_at_mut(r);
             let (gain_now, gain_next) = gain[here..next + r].split_at_mut(r);
-            rotate(&self.phi, kappa, (low_now, low_next), (gain_now, gain_next));
+            rotate(phi, kappa, (low_now, low_next), (gain_now, gain_next));
             self.kappa.push(kappa);
             variance *= (1.0 - kappa) * (1.0 + kappa);
         }
         true
     }
 
-    fn gain_at(&self, t: usize) -> &[f64] {
-        let t = t.min(self.moving);
-        &self.gain[t * self.r..(t + 1) * self.r]
-    }
-
-    /// The innovations of a column under these gains; `states` receives `aₜ,₁ … aₜ,ᵣ` of each step.
-    pub fn filter(&self, column: &[f64], innovations: &mut [f64], states: &mut Vec<f64>) {
+    /// The innovations of a column under these gains; nothing is computed for rows before `first`, which are zero.
+    pub fn filter(&mut self, column: &[f64], first: usize, innovations: &mut [f64]) {
         let r = self.r;
-        states.clear();
-        states.resize((self.steps + 1) * r, 0.0);
-        for t in 0..self.steps {
-            let (now, next) = states[t * r..(t + 2) * r].split_at_mut(r);
-            let innovation = column[t] - now[0];
-            innovations[t] = innovation;
-            advance(&self.phi, self.gain_at(t), innovation / self.variance[t], now, next);
-        }
-    }
-
-    /// As [`Innovations::filter`], without the states; zeros before `first` are skipped.
-    pub fn filter_only(&mut self, column: &[f64], first: usize, innovations: &mut [f64]) {
-        let r = self.r;
-        let mut states = std::mem::take(&mut self.state);
-        states.clear();
-        states.resize(2 * r, 0.0);
+        // The state moves one place along this row each step, since `T` shifts it.
+        let row = &mut self.rolling;
+        row.clear();
+        row.resize(self.steps + r + 1, 0.0);
         innovations[..first].fill(0.0);
-        {
-            let (mut now, mut next) = states.split_at_mut(r);
-            for t in first..self.steps {
-                let innovation = column[t] - now[0];
-                innovations[t] = innovation;
-                advance(&self.phi, self.gain_at(t), innovation / self.variance[t], now, next);
-                std::mem::swap(&mut now, &mut next);
+        for t in first..self.steps {
+            let expected = row[t];
+            let innovation = column[t] - expected;
+            innovations[t] = innovation;
+            let scaled = innovation * self.inverse[t];
+            let slot = t.min(self.moving) * r;
+            let gain = &self.gain[slot..slot + r];
+            for (to, gain) in row[t + 1..=t + r].iter_mut().zip(gain) {
+                *to += gain * scaled;
+            }
+            for (to, phi) in row[t + 1..].iter_mut().zip(&self.phi) {
+                *to += phi * expected;
             }
         }
-        self.state = states;
     }
 
     /// Begins a derivative: `variance_adjoint[t]` is the gradient with respect to `Fₜ` that does not go through a column.
-    pub fn begin_adjoint(&mut self, variance_adjoint: impl Iterator<Item = f64>, steps: usize) {
+    pub fn begin_adjoint(&mut self, variance_adjoint: impl Iterator<Item = f64>) {
         self.gain_adjoint.clear();
         self.gain_adjoint.resize((self.moving + 1) * self.r, 0.0);
         self.variance_adjoint.clear();
         self.variance_adjoint.extend(variance_adjoint);
-        debug_assert_eq!((self.variance_adjoint.len(), self.steps), (steps, steps));
     }
 
     /// Adds to the gradient with respect to `Fₜ`.
@@ -134,84 +126,94 @@ impl Innovations {
     /// Adds a column's part: `innovation_adjoint[t]` is the gradient with respect to `vₜ`.
     pub fn add_column_adjoint(
         &mut self,
+        column: &[f64],
         innovations: &[f64],
-        states: &[f64],
         innovation_adjoint: &[f64],
         phi_adjoint: &mut [f64],
     ) {
-        let r = self.r;
-        let mut ahead = vec![0.0; r];
-        let mut now = vec![0.0; r];
+        let (r, p) = (self.r, self.phi.len());
+        // The gradient with respect to the state, moving the other way.
+        let row = &mut self.rolling;
+        row.clear();
+        row.resize(self.steps + r + 1, 0.0);
         for t in (0..self.steps).rev() {
             let slot = t.min(self.moving) * r;
+            let ahead = &row[t + 1..=t + r];
             let gain = &self.gain[slot..slot + r];
-            let gain_adjoint = &mut self.gain_adjoint[slot..slot + r];
-            let inverse = 1.0 / self.variance[t];
+            let inverse = self.inverse[t];
             let scaled = innovations[t] * inverse;
-            let first = states[t * r];
-            let (mut to_first, mut to_scaled) = (0.0, 0.0);
-            for i in 0..r {
-                to_first += self.phi[i] * ahead[i];
-                to_scaled += gain[i] * ahead[i];
-                gain_adjoint[i] += scaled * ahead[i];
+            let expected = column[t] - innovations[t];
+            let to_scaled = dot(gain, ahead);
+            let to_expected = dot(&self.phi, &ahead[..p]);
+            for (to, weight) in self.gain_adjoint[slot..slot + r].iter_mut().zip(ahead) {
+                *to += scaled * weight;
             }
-            for (to, weight) in phi_adjoint.iter_mut().zip(&ahead) {
-                *to += weight * first;
+            for (to, weight) in phi_adjoint.iter_mut().zip(ahead) {
+                *to += weight * expected;
             }
-            let to_innovation = innovation_adjoint[t] + to_scaled * inverse;
             self.variance_adjoint[t] -= to_scaled * scaled * inverse;
-            now[1..].copy_from_slice(&ahead[..r - 1]);
-            now[0] = to_first - to_innovation;
-            std::mem::swap(&mut now, &mut ahead);
+            row[t] = to_expected - innovation_adjoint[t] - to_scaled * inverse;
         }
     }
 
     /// Ends a derivative: adds to the gradient with respect to `φ`, and returns the one with respect to the column of
     /// the stationary start.
     pub fn end_adjoint(&mut self, phi_adjoint: &mut [f64], column_adjoint: &mut Vec<f64>) {
-        let r = self.r;
+        let (r, p) = (self.r, self.phi.len());
         let mut to_variance: f64 = self.variance_adjoint[self.moving..].iter().sum();
-        let mut gain_ahead = self.gain_adjoint[self.moving * r..].to_vec();
-        let mut low_ahead = vec![0.0; r];
-        let mut to_moved = vec![0.0; r];
+        let (row, to_gain) = (&mut self.rolling, &mut self.ahead);
+        to_gain.clear();
+        to_gain.extend_from_slice(&self.gain_adjoint[self.moving * r..]);
+        row.clear();
+        row.resize(self.moving + r + 1, 0.0);
         for t in (0..self.moving).rev() {
             let (here, next) = (t * r, (t + 1) * r);
             let (low, gain) = (&self.low[here..next], &self.gain[here..next]);
-            let (kappa, variance, first) = (self.kappa[t], self.variance[t], low[0]);
-            let mut to_kappa = -2.0 * kappa * variance * to_variance;
-            let mut to_first = 0.0;
-            for i in 0..r {
-                let moved = self.phi[i] * first + if i + 1 < r { low[i + 1] } else { 0.0 };
-                to_kappa -= moved * gain_ahead[i] + gain[i] * low_ahead[i];
-                to_moved[i] = low_ahead[i] - kappa * gain_ahead[i];
-                gain_ahead[i] += self.gain_adjoint[here + i] - kappa * low_ahead[i];
-                to_first += self.phi[i] * to_moved[i];
+            let (kappa, first) = (self.kappa[t], low[0]);
+            let (variance, inverse) = (self.variance[t], self.inverse[t]);
+            let to_low = &mut row[t + 1..=t + r];
+            // T L = φ L₁ + the rest of L, moved up.
+            let to_kappa = -2.0 * kappa * variance * to_variance
+                - first * dot(&self.phi, &to_gain[..p])
+                - dot(&low[1..], &to_gain[..r - 1])
+                - dot(gain, to_low);
+            for ((low, gain), before) in to_low.iter_mut().zip(to_gain.iter_mut()).zip(&self.gain_adjoint[here..next]) {
+                let (of_low, of_gain) = (*low, *gain);
+                *low = of_low - kappa * of_gain;
+                *gain = of_gain - kappa * of_low + before;
             }
-            to_variance = to_variance * (1.0 - kappa * kappa) + self.variance_adjoint[t] - to_kappa * kappa / variance;
-            to_first += to_kappa / variance;
-            for (to, weight) in phi_adjoint.iter_mut().zip(&to_moved) {
+            let to_first = dot(&self.phi, &to_low[..p]) + to_kappa * inverse;
+            for (to, weight) in phi_adjoint.iter_mut().zip(to_low.iter()) {
                 *to += weight * first;
             }
-            low_ahead[1..].copy_from_slice(&to_moved[..r - 1]);
-            low_ahead[0] = to_first;
+            to_variance = to_variance * (1.0 - kappa * kappa) + self.variance_adjoint[t] - to_kappa * kappa * inverse;
+            row[t] = to_first;
         }
         // K₁ = L₁ = T c and F₁ = c₁.
-        column_adjoint.clear();
-        column_adjoint.resize(r, 0.0);
-        column_adjoint[0] = to_variance;
-        for i in 0..r {
-            let weight = gain_ahead[i] + low_ahead[i];
-            column_adjoint[0] += self.phi[i] * weight;
-            if i + 1 < r {
-                column_adjoint[i + 1] += weight;
-            }
+        for (to, low) in to_gain.iter_mut().zip(&row[..r]) {
+            *to += low;
         }
-        // The gradient with respect to φ of T c needs c₁ = F₁.
+        column_adjoint.clear();
+        column_adjoint.push(to_variance + dot(&self.phi, &to_gain[..p]));
+        column_adjoint.extend_from_slice(&to_gain[..r - 1]);
         let first = self.variance.first().copied().unwrap_or(0.0);
-        for (i, to) in phi_adjoint.iter_mut().enumerate() {
-            *to += (gain_ahead[i] + low_ahead[i]) * first;
+        for (to, weight) in phi_adjoint.iter_mut().zip(to_gain.iter()) {
+            *to += weight * first;
         }
     }
+}
+
+/// A sum of products in four parts, so that it can be computed four at a time; always in the same order.
+fn dot(a: &[f64], b: &[f64]) -> f64 {
+    let mut parts = [0.0; 4];
+    let (a_fours, b_fours) = (a.chunks_exact(4), b.chunks_exact(4));
+    let rest: f64 = a_fours.remainder().iter().zip(b_fours.remainder()).map(|(a, b)| a * b).sum();
+    for (a, b) in a_fours.zip(b_fours) {
+        for i in 0..4 {
+            parts[i] += a[i] * b[i];
+        }
+    }
+    (parts[0] + parts[2]) + (parts[1] + parts[3]) + rest
 }
 
 fn is_steady(low: &[f64], variance: f64) -> bool {
@@ -222,35 +224,20 @@ fn is_steady(low: &[f64], variance: f64) -> bool {
 /// `T x`, with `x` of length r: `φᵢ x₁ + xᵢ₊₁`.
 fn transition(phi: &[f64], x: &[f64], to: &mut [f64]) {
     let r = x.len();
-    for i in 0..r - 1 {
-        to[i] = phi[i] * x[0] + x[i + 1];
+    to[..r - 1].copy_from_slice(&x[1..]);
+    to[r - 1] = 0.0;
+    for (to, phi) in to.iter_mut().zip(phi) {
+        *to += phi * x[0];
     }
-    to[r - 1] = phi[r - 1] * x[0];
 }
 
-/// `T a + K s`.
-fn advance(phi: &[f64], gain: &[f64], scaled: f64, now: &[f64], next: &mut [f64]) {
-    let r = next.len();
-    let (phi, gain, now) = (&phi[..r], &gain[..r], &now[..r]);
-    let first = now[0];
-    for i in 0..r - 1 {
-        next[i] = phi[i] * first + now[i + 1] + gain[i] * scaled;
-    }
-    next[r - 1] = phi[r - 1] * first + gain[r - 1] * scaled;
-}
-
+/// One step of the rotation: `K − κ T L` and `T L − κ K`.
 fn rotate(phi: &[f64], kappa: f64, low: (&[f64], &mut [f64]), gain: (&[f64], &mut [f64])) {
-    let r = low.0.len();
-    let (low_now, low_next) = (&low.0[..r], &mut low.1[..r]);
-    let (gain_now, gain_next) = (&gain.0[..r], &mut gain.1[..r]);
-    let phi = &phi[..r];
-    let first = low_now[0];
-    for i in 0..r - 1 {
-        let moved = phi[i] * first + low_now[i + 1];
-        gain_next[i] = gain_now[i] - kappa * moved;
-        low_next[i] = moved - kappa * gain_now[i];
+    transition(phi, low.0, low.1);
+    let moved = low.1.iter_mut().zip(gain.0);
+    for ((low, gain_now), gain_next) in moved.zip(gain.1.iter_mut()) {
+        let moved = *low;
+        *gain_next = gain_now - kappa * moved;
+        *low = moved - kappa * gain_now;
     }
-    let moved = phi[r - 1] * first;
-    gain_next[r - 1] = gain_now[r - 1] - kappa * moved;
-    low_next[r - 1] = moved - kappa * gain_now[r - 1];
 }

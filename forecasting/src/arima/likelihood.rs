@@ -52,7 +52,6 @@ struct Scratch {
     cleaned: Vec<f64>,
     innovations: Vec<f64>,
     adjoint: Vec<f64>,
-    states: Vec<f64>,
     phi_adjoint: Vec<f64>,
     theta_adjoint: Vec<f64>,
     column_adjoint: Vec<f64>,
@@ -111,19 +110,19 @@ impl<'a> Likelihood<'a> {
         let (gaps, columns) = (self.design.gaps.len(), self.design.columns.len());
         let inverse_root = &mut self.scratch.inverse_root;
         inverse_root.clear();
-        inverse_root.extend(self.innovations.variance.iter().map(|variance| 1.0 / variance.sqrt()));
+        inverse_root.extend(self.innovations.inverse.iter().map(|inverse| inverse.sqrt()));
         for (unit, (first, column)) in self.units.iter_mut().zip(&self.design.gaps) {
-            self.innovations.filter_only(column, *first, unit);
+            self.innovations.filter(column, *first, unit);
         }
         let solved = match regression {
             Regression::Concentrated => gaps + columns,
             Regression::Given(_) => gaps,
         };
         for (unit, column) in self.units[gaps..].iter_mut().zip(&self.design.columns) {
-            self.innovations.filter_only(column, 0, unit);
+            self.innovations.filter(column, 0, unit);
         }
         let last = gaps + columns;
-        self.innovations.filter_only(&self.design.response, 0, &mut self.units[last]);
+        self.innovations.filter(&self.design.response, 0, &mut self.units[last]);
         for unit in &mut self.units {
             unit.iter_mut().zip(inverse_root.iter()).for_each(|(value, inverse)| *value *= inverse);
         }
@@ -201,18 +200,25 @@ impl<'a> Likelihood<'a> {
         scratch.phi_adjoint.resize(self.phi.len(), 0.0);
         scratch.theta_adjoint.clear();
         scratch.theta_adjoint.resize(self.theta.len(), 0.0);
-        self.innovations.filter(&scratch.cleaned, &mut scratch.innovations, &mut scratch.states);
         let squares = self.sum_of_squares;
-        let variance = std::mem::take(&mut self.innovations.variance);
-        let through_value = variance.iter().zip(&scratch.innovations);
-        let adjoint = through_value.clone().map(|(f, v)| 0.5 / (n * f) - 0.5 * v * v / (f * f * squares));
-        self.innovations.begin_adjoint(adjoint, rows);
+        let last = self.units.len() - 1;
+        // The residuals of the regression are the scaled innovations of what it leaves.
+        let residuals = &self.units[last];
+        let inverse = std::mem::take(&mut self.innovations.inverse);
+        for (t, residual) in residuals.iter().enumerate() {
+            scratch.innovations[t] = residual * self.innovations.variance[t] * scratch.inverse_root[t];
+        }
+        let (per_value, per_square) = (0.5 / n, 0.5 / squares);
+        let both = inverse.iter().zip(residuals);
+        self.innovations
+            .begin_adjoint(both.map(|(inverse, residual)| inverse * (per_value - per_square * residual * residual)));
+        let scaled = residuals.iter().zip(&scratch.inverse_root);
         scratch.adjoint.clear();
-        scratch.adjoint.extend(through_value.map(|(f, v)| v / (f * squares)));
-        self.innovations.variance = variance;
+        scratch.adjoint.extend(scaled.map(|(residual, root)| residual * root * (2.0 * per_square)));
+        self.innovations.inverse = inverse;
         self.innovations.add_column_adjoint(
+            &scratch.cleaned,
             &scratch.innovations,
-            &scratch.states,
             &scratch.adjoint,
             &mut scratch.phi_adjoint,
         );
@@ -226,7 +232,6 @@ impl<'a> Likelihood<'a> {
         );
         self.shape.expand_adjoint(coefficients, &scratch.phi_adjoint, &scratch.theta_adjoint, gradient);
         let count = self.shape.coefficients();
-        let last = self.units.len() - 1;
         for (i, _) in given.iter().enumerate() {
             gradient[count + i] = -dot(&self.units[gaps + i], &self.units[last]) / squares;
         }
@@ -249,8 +254,8 @@ impl<'a> Likelihood<'a> {
             for (weight, unit) in inverse_row.iter().zip(&self.units).skip(j) {
                 scratch.adjoint.iter_mut().zip(unit).for_each(|(value, unit)| *value += weight * unit / n);
             }
-            let column = &self.design.gaps[j].1;
-            self.innovations.filter(column, &mut scratch.innovations, &mut scratch.states);
+            let (first, column) = &self.design.gaps[j];
+            self.innovations.filter(column, *first, &mut scratch.innovations);
             for t in 0..rows {
                 let root = scratch.inverse_root[t];
                 let scaled = scratch.innovations[t] * root;
@@ -258,8 +263,8 @@ impl<'a> Likelihood<'a> {
                 scratch.adjoint[t] *= root;
             }
             self.innovations.add_column_adjoint(
+                column,
                 &scratch.innovations,
-                &scratch.states,
                 &scratch.adjoint,
                 &mut scratch.phi_adjoint,
             );
