@@ -30,6 +30,12 @@ impl Process {
     }
 }
 
+/// CPU seconds of this process so far, to the microsecond: for what lasts less than the kernel's ticks.
+pub fn fine_cpu_seconds() -> f64 {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
+    time.tv_sec as f64 + time.tv_nsec as f64 * 1e-9
+}
+
 /// Starts [`Process::peak_rss_mb`] of this process anew.
 pub fn reset_peak() {
     // Where the kernel refuses, the peak of the whole run is reported: too high, never too low.

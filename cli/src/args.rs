@@ -98,6 +98,9 @@ pub enum Command {
     /// The warehouse's tables and loaders.
     #[command(subcommand)]
     Warehouse(WarehouseCommand),
+    /// Fit and forecast demand.
+    #[command(subcommand)]
+    Forecast(ForecastCommand),
     /// Serve the dashboards.
     Serve(ServeArgs),
     /// Import history from NDJSON files, through the whole pipeline.
@@ -222,6 +225,19 @@ pub enum WarehouseCommand {
     Engine { dir: PathBuf },
 }
 
+#[derive(Debug, Subcommand)]
+pub enum ForecastCommand {
+    /// Fit models to series and print coefficients, likelihood and forecasts.
+    Fit(ForecastFitArgs),
+}
+
+#[derive(Args, Debug)]
+pub struct ForecastFitArgs {
+    /// Series and models with reference fits, as JSON: every model is fitted, and orders are chosen where asked for.
+    #[arg(long, value_name = "FILE")]
+    pub oracle: PathBuf,
+}
+
 #[derive(Args, Debug)]
 pub struct ServeArgs {
     #[arg(long, value_name = "ADDRESS")]
@@ -276,6 +292,8 @@ pub enum BenchCommand {
     Stream(BenchStreamArgs),
     /// From the binlogs of a server to the log, a snapshot of its tables, and how a reader keeps up with writers.
     Cdc(BenchCdcArgs),
+    /// Fits a CPU second by model and length, and how good they are.
+    Forecast(BenchForecastArgs),
 }
 
 #[derive(Args, Debug)]
@@ -296,6 +314,22 @@ pub struct BenchCdcArgs {
     /// Rows of the table whose snapshot is measured.
     #[arg(long, default_value_t = 1_000_000, value_name = "ROWS")]
     pub table_rows: u64,
+}
+
+#[derive(Args, Debug)]
+pub struct BenchForecastArgs {
+    /// Seconds of CPU time to spend on each model and length.
+    #[arg(long, value_name = "SECONDS", default_value_t = 2.0)]
+    pub budget: f64,
+    /// Series of each model and length whose likelihood is compared with a search from many starts.
+    #[arg(long, value_name = "N", default_value_t = 2000)]
+    pub compare: usize,
+    /// The seed of the series.
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+    /// Write the compared series with parameters and likelihood, one JSON object a line.
+    #[arg(long, value_name = "FILE")]
+    pub dump: Option<PathBuf>,
 }
 
 #[derive(Args, Debug)]

@@ -113,5 +113,11 @@ impl From<linli_simulator::Error> for Failure {
     }
 }
 
+impl From<linli_forecasting::Error> for Failure {
+    fn from(error: linli_forecasting::Error) -> Failure {
+        Failure::new(Kind::Input, error.to_string()).hint(error.hint())
+    }
+}
+
 /// The result of a command.
 pub type Outcome<T = ()> = Result<T, Failure>;

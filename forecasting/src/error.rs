@@ -28,6 +28,9 @@ pub enum Error {
     /// A horizon of zero steps or past the limit.
     #[error("a horizon of {steps} steps is not between 1 and {limit}")]
     Horizon { steps: usize, limit: usize },
+    /// More numbers than a fit may hold: periods times the longest lag and the missing values.
+    #[error("model {model} over {periods} periods needs {cells} numbers at a time, more than {limit}")]
+    TooLarge { model: String, periods: usize, cells: usize, limit: usize },
     /// No start of the search gave a finite likelihood.
     #[error("no parameters with a finite likelihood were found for model {model}")]
     NoOptimum { model: String },
@@ -45,6 +48,7 @@ impl Error {
             Error::RegressorShape { .. } => "give one value per regressor and period, in the order of the fit",
             Error::UnobservedSeason { .. } => "leave out the seasonal difference, or take a longer history",
             Error::Horizon { .. } => "ask for fewer steps",
+            Error::TooLarge { .. } => "take a shorter history, a shorter season, or a lower order",
             Error::NoOptimum { .. } => "take a lower order",
         }
     }

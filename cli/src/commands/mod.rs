@@ -3,11 +3,13 @@
 mod backfill;
 mod bench;
 mod bench_cdc;
+mod bench_forecast;
 mod cdc;
 mod check;
 mod collect;
 mod dead_letter;
 mod demo;
+mod forecast;
 mod jobs;
 mod serve;
 mod warehouse;
@@ -15,7 +17,9 @@ mod warehouse;
 use linli_connectors::clock::Clock;
 use tokio_util::sync::CancellationToken;
 
-use crate::args::{BenchCommand, Command, ConfigCommand, IngestCommand, JobsCommand, WarehouseCommand};
+use crate::args::{
+    BenchCommand, Command, ConfigCommand, ForecastCommand, IngestCommand, JobsCommand, WarehouseCommand,
+};
 use crate::config::Config;
 use crate::failure::{Failure, Kind, Outcome};
 use crate::output::Output;
@@ -47,10 +51,12 @@ pub async fn run(command: Command, mut config: Config, output: &Output) -> Outco
         Command::Warehouse(WarehouseCommand::Migrate) => warehouse::migrate(&Parts::new(config)?, output).await,
         Command::Warehouse(WarehouseCommand::Load) => warehouse::load(&Parts::new(config)?, output).await,
         Command::Backfill(args) => backfill::run(&Parts::new(config)?, &args, output).await,
+        Command::Forecast(ForecastCommand::Fit(args)) => forecast::fit(&args, output),
         Command::DeadLetter(command) => dead_letter::run(&Parts::new(config)?, &command, output).await,
         Command::Check => check::run(&Parts::new(config)?, output).await,
         Command::Bench(BenchCommand::Stream(args)) => bench::stream(&Parts::new(config)?, &args, output).await,
         Command::Bench(BenchCommand::Cdc(args)) => bench_cdc::run(&Parts::new(config)?, &args, output).await,
+        Command::Bench(BenchCommand::Forecast(args)) => bench_forecast::run(&Parts::new(config)?, &args, output),
         // Handled before the configuration is read.
         Command::Completions { .. } => Ok(()),
     }

@@ -1,5 +1,7 @@
 //! From a specification and a series to the maximum of the likelihood.
 
+use rayon::prelude::*;
+
 use super::conditional::Conditional;
 use super::design::Design;
 use super::fitted::FittedArima;
@@ -23,14 +25,29 @@ const CONDITIONAL: Limits = Limits { evaluations_max: 40, gradient_tolerance: 1e
 const QUICK: Limits = Limits { evaluations_max: 200, gradient_tolerance: 1e-4, decrease_tolerance: 1e-8 };
 const COARSE: Limits = Limits { evaluations_max: 200, gradient_tolerance: 1e-4, decrease_tolerance: 1e-9 };
 const POLISH: Limits = Limits { evaluations_max: 400, gradient_tolerance: 1e-9, decrease_tolerance: 1e-15 };
-/// First partial autocorrelations of the factors on the grid of starts: the first few for many factors.
-const GRID: [f64; 7] = [0.0, 0.75, -0.75, 0.4, -0.4, 0.97, -0.97];
-/// Values of [`GRID`] that are taken, by the number of factors that are estimated.
-const GRID_SIZES: [usize; 5] = [1, 7, 7, 5, 3];
-/// Points of the grid that are searched from.
-const GRID_STARTS: usize = 4;
+/// First partial autocorrelations of the factors on the grid of starts, by the number of factors.
+const FIRST: [&[f64]; 5] = [
+    &[],
+    &[0.0, 0.4, -0.4, 0.75, -0.75, 0.97, -0.97],
+    &[0.0, 0.4, -0.4, 0.75, -0.75, 0.97, -0.97],
+    &[0.0, 0.5, -0.5, 0.9, -0.9],
+    &[0.0, 0.8, -0.8],
+];
+/// Angles between 0 and π at which a pair of autoregressive roots is set against a pair of moving-average ones.
+const FREQUENCIES: usize = 12;
+/// Moduli of the inverse roots of such pairs: autoregressive, moving average.
+const PAIRS: [(f64, f64); 2] = [(0.95, 0.85), (0.85, 0.95)];
+/// Points of the grid that are searched from in any case.
+const GRID_STARTS: usize = 3;
+/// And at most, where they are nearly as good as the best: on noise the likelihood has many low hills.
+const GRID_STARTS_MAX: usize = 16;
+/// Log-likelihood below the best point of the grid that is nearly as good.
+const NEARLY: f64 = 2.0;
 /// Points are searched from only if they differ by this much in some angle.
-const APART: f64 = 0.5;
+const APART: f64 = 0.3;
+
+/// Numbers that one fit may hold: half a gigabyte.
+const CELLS_MAX: usize = 1 << 26;
 
 /// The maximum that was found, in the scaled problem.
 #[derive(Clone, Debug)]
@@ -58,7 +75,7 @@ impl Arima {
     ///
     /// # Errors
     /// [`Error::InvalidModel`], [`Error::TooShort`], [`Error::NoVariation`], [`Error::UnobservedSeason`],
-    /// [`Error::NoOptimum`].
+    /// [`Error::TooLarge`], [`Error::NoOptimum`].
     pub fn fit(&self, series: &Series) -> Result<FittedArima> {
         self.fit_with(series, &Regressors::none(), Effort::Thorough)
     }
@@ -73,11 +90,21 @@ impl Arima {
         let optimum = maximise(self, &design, effort, None)?;
         FittedArima::new(self, series, regressors, &design, &optimum)
     }
+
+    /// Fits each series by itself, on the threads of the current rayon pool; results in the order of the series, the same
+    /// on any number of threads.
+    ///
+    /// # Errors
+    /// One for each series, as of [`Arima::fit`].
+    pub fn fit_in_parallel(&self, series: &[Series], effort: Effort) -> Vec<Result<FittedArima>> {
+        series.par_iter().map(|series| self.fit_with(series, &Regressors::none(), effort)).collect()
+    }
 }
 
 /// Searches for the maximum; `guess` are coefficients to start from as well.
 pub fn maximise(model: &Arima, design: &Design, effort: Effort, guess: Option<&[f64]>) -> Result<Optimum> {
     let shape = Shape::of(model);
+    check_size(model, design, shape)?;
     let mut likelihood = Likelihood::new(design, shape);
     let (mut starts, limits) = match effort {
         Effort::Quick => (vec![conditional_start(design, shape)], QUICK),
@@ -92,6 +119,18 @@ pub fn maximise(model: &Arima, design: &Design, effort: Effort, guess: Option<&[
         Effort::Thorough => polished(&mut likelihood, shape, best),
     };
     finish(model, likelihood, shape, best, starts.len())
+}
+
+/// Gains are kept of every step, innovations of every column.
+fn check_size(model: &Arima, design: &Design, shape: Shape) -> Result<()> {
+    let r = shape.phi_len().max(shape.theta_len() + 1);
+    let columns = design.gaps.len() + design.columns.len() + 1;
+    let periods = design.response.len();
+    let cells = periods.saturating_mul(2 * r + 2 * columns);
+    if cells > CELLS_MAX {
+        return Err(Error::TooLarge { model: model.to_string(), periods, cells, limit: CELLS_MAX });
+    }
+    Ok(())
 }
 
 /// Searches from given coefficients alone, to the end.
@@ -160,20 +199,26 @@ fn conditional_start(design: &Design, shape: Shape) -> Vec<f64> {
     found.map_or(zero, |found| found.point)
 }
 
-/// The conditional start and the best points of a grid over the first partial autocorrelation of each factor.
+/// The conditional start and the best points of a grid over the first partial autocorrelations of each factor.
 fn all_starts(design: &Design, shape: Shape, likelihood: &mut Likelihood<'_>) -> Vec<Vec<f64>> {
-    let firsts: Vec<usize> =
-        shape.factors().into_iter().filter(|(range, _)| !range.is_empty()).map(|(range, _)| range.start).collect();
+    let factors = || shape.factors().into_iter().map(|(range, _)| range).filter(|range| !range.is_empty());
+    let count = factors().count();
+    let values = FIRST[count];
+    let mut candidates: Vec<Vec<f64>> = (0..values.len().pow(count as u32))
+        .map(|number| {
+            let mut angles = vec![0.0; shape.coefficients()];
+            let mut digits = number;
+            for range in factors() {
+                angles[range.start] = values[digits % values.len()].asin();
+                digits /= values.len();
+            }
+            angles
+        })
+        .collect();
+    candidates.extend(cycles(shape));
     let mut coefficients = vec![0.0; shape.coefficients()];
-    let mut grid: Vec<(f64, Vec<f64>)> = Vec::new();
-    let size = GRID_SIZES[firsts.len()];
-    for number in 0..size.pow(firsts.len() as u32) {
-        let mut angles = vec![0.0; shape.coefficients()];
-        let mut digits = number;
-        for first in &firsts {
-            angles[*first] = GRID[digits % size].asin();
-            digits /= size;
-        }
+    let mut grid: Vec<(f64, Vec<f64>)> = Vec::with_capacity(candidates.len());
+    for angles in candidates {
         shape.from_angles(&angles, &mut coefficients);
         if let Some(value) = likelihood.evaluate(&coefficients, Regression::Concentrated, None) {
             grid.push((value, angles));
@@ -181,14 +226,39 @@ fn all_starts(design: &Design, shape: Shape, likelihood: &mut Likelihood<'_>) ->
     }
     grid.sort_by(|a, b| a.0.total_cmp(&b.0));
     let mut starts = vec![conditional_start(design, shape)];
-    for (_, angles) in grid {
+    let margin = NEARLY / design.effective() as f64;
+    let bound = grid.first().map_or(0.0, |(best, _)| best + margin);
+    for (value, angles) in grid {
+        let enough = if value <= bound { GRID_STARTS_MAX } else { GRID_STARTS };
+        if starts.len() > enough {
+            break;
+        }
         let apart = |other: &Vec<f64>| other.iter().zip(&angles).any(|(a, b)| (a - b).abs() > APART);
         if starts[1..].iter().all(apart) {
             starts.push(angles);
         }
-        if starts.len() > GRID_STARTS {
-            break;
-        }
     }
     starts
+}
+
+/// Nearly cancelling pairs of complex roots at each frequency: what fits a cycle that is hidden in noise, and where most
+/// of the low hills of ARMA(2,2) and above are.
+fn cycles(shape: Shape) -> Vec<Vec<f64>> {
+    if shape.p < 2 || shape.q < 2 {
+        return Vec::new();
+    }
+    let mut found = Vec::with_capacity(FREQUENCIES * PAIRS.len());
+    for k in 0..FREQUENCIES {
+        let cosine = (std::f64::consts::PI * (k as f64 + 0.5) / FREQUENCIES as f64).cos();
+        for (ar, ma) in PAIRS {
+            let mut angles = vec![0.0; shape.coefficients()];
+            for (first, modulus) in [(0, ar), (shape.p, ma)] {
+                // 1 − 2ρ cos ω B + ρ² B² has partial autocorrelations 2ρ cos ω / (1 + ρ²) and −ρ².
+                angles[first] = (2.0 * modulus * cosine / (1.0 + modulus * modulus)).asin();
+                angles[first + 1] = (-modulus * modulus).asin();
+            }
+            found.push(angles);
+        }
+    }
+    found
 }

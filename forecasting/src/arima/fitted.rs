@@ -268,7 +268,8 @@ fn filtered(model: &Arima, shape: Shape, coefficients: &[f64], levels: &[f64]) -
     }
     let short = StateSpace::new(&phi, &theta, &[]);
     let mut filtered = short.filter(&differenced(model, levels), short.start(&stationary.column));
-    filtered.state = space.with_levels(&filtered.state, levels);
+    let newest_first: Vec<f64> = levels.iter().rev().take(delta.len()).copied().collect();
+    filtered.state = space.with_levels(&filtered.state, &newest_first);
     filtered.residuals.splice(0..0, std::iter::repeat_n(f64::NAN, delta.len()));
     Some((space, filtered))
 }

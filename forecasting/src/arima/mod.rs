@@ -13,6 +13,8 @@
 pub mod batch;
 mod conditional;
 mod design;
+#[cfg(test)]
+mod exactness;
 mod fit;
 mod fitted;
 mod forecast;

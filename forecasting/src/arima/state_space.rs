@@ -101,11 +101,11 @@ impl StateSpace {
         State { mean: vec![0.0; size], covariance, diffuse }
     }
 
-    /// Puts the state of the differenced series into one of levels whose last values are known.
+    /// Puts the state of the differenced series into one of levels whose last values are known, newest first.
     pub fn with_levels(&self, differenced: &State, levels: &[f64]) -> State {
         let (r, size) = (self.phi.len(), self.size());
         let mut mean = differenced.mean.clone();
-        mean.extend(levels.iter().rev().take(self.delta.len()));
+        mean.extend_from_slice(&levels[..self.delta.len()]);
         let mut covariance = vec![0.0; size * size];
         for i in 0..r {
             covariance[i * size..i * size + r].copy_from_slice(&differenced.covariance[i * r..(i + 1) * r]);

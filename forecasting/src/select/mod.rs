@@ -8,8 +8,10 @@ mod stationarity;
 mod stl;
 mod walk;
 
-pub use stationarity::{SeasonalTest, kpss, ocsb, ocsb_critical, strength};
+pub use stationarity::{SeasonalTest, kpss, ocsb, ocsb_critical, ocsb_with_lags, strength};
 pub use stl::{Decomposition, decompose};
+
+use rayon::prelude::*;
 
 use crate::arima::{Arima, FittedArima, Order, Seasonal};
 use crate::{Error, Result, Series};
@@ -96,6 +98,15 @@ impl AutoArima {
             OrderSearch::Exhaustive => walk::exhaustive(&mut candidates),
         }
         candidates.best(series)
+    }
+
+    /// Chooses for each series by itself, on the threads of the current rayon pool; results in the order of the series,
+    /// the same on any number of threads.
+    ///
+    /// # Errors
+    /// One for each series, as of [`AutoArima::fit`].
+    pub fn fit_in_parallel(&self, series: &[Series]) -> Vec<Result<Selected>> {
+        series.par_iter().map(|series| self.fit(series)).collect()
     }
 
     /// `d` and `D`, the seasonal one first.

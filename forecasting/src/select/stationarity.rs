@@ -84,11 +84,18 @@ pub fn strength(series: &[f64], period: usize) -> f64 {
 ///
 /// `λ(B) Δ Δₛ yₜ = b₁ λ(B) Δₛ yₜ₋₁ + b₂ λ(B) Δ yₜ₋ₛ + ε`,
 ///
-/// `λ` an autoregression of `ΔΔₛ y`, its order up to 3 by the criterion of Akaike. `None` where the series is too short
-/// or a regression singular.
+/// `λ` an autoregression of `ΔΔₛ y` of this many lags. `None` where the series is too short or a regression singular.
+pub fn ocsb_with_lags(series: &[f64], period: usize, lags: usize) -> Option<f64> {
+    Some(ocsb_regression(series, period, lags, lags)?.1)
+}
+
+/// [`ocsb_with_lags`] with the number of lags, 0 to 3, that Akaike's criterion is lowest at.
+///
+/// R's `ocsb.test(lag.method = "AIC")` means the same and takes one lag less.
 pub fn ocsb(series: &[f64], period: usize) -> Option<f64> {
-    let fits = (0..=OCSB_LAGS).filter_map(|lags| ocsb_regression(series, period, lags));
-    fits.min_by(|a, b| a.0.total_cmp(&b.0)).map(|(_, statistic)| statistic)
+    let akaike = |lags: usize| Some((ocsb_regression(series, period, lags, OCSB_LAGS)?.0, lags));
+    let best = (0..=OCSB_LAGS).filter_map(akaike).min_by(|a, b| a.0.total_cmp(&b.0));
+    ocsb_with_lags(series, period, best?.1)
 }
 
 /// The 5 % critical value, a smooth function of the period fitted to simulations (R's package forecast).
@@ -97,27 +104,25 @@ pub fn ocsb_critical(period: usize) -> f64 {
     -0.293_741_1 * (-0.285_085_3 * log - 0.059_836_44 * log * log).exp() - 1.652_202
 }
 
-/// Akaike's criterion of the regression with this many lags, and the statistic.
-fn ocsb_regression(series: &[f64], period: usize, lags: usize) -> Option<(f64, f64)> {
+/// Akaike's criterion of the regression with this many lags, leaving out the first `reach` values, and the statistic.
+fn ocsb_regression(series: &[f64], period: usize, lags: usize, reach: usize) -> Option<(f64, f64)> {
     let seasonal = lagged_difference(series, period);
     let both = lagged_difference(&seasonal, 1);
     let plain = lagged_difference(series, 1);
-    let rows = both.len().checked_sub(OCSB_LAGS)?;
+    let rows = both.len().checked_sub(reach)?;
     if rows < lags + 5 {
         return None;
     }
     let lagged = |t: usize| (1..=lags).map(move |lag| t - lag);
-    let columns: Vec<Vec<f64>> =
-        (1..=lags).map(|lag| (OCSB_LAGS..both.len()).map(|t| both[t - lag]).collect()).collect();
-    let filter = ordinary(&columns, &both[OCSB_LAGS..])?.coefficients;
+    let columns: Vec<Vec<f64>> = (1..=lags).map(|lag| (reach..both.len()).map(|t| both[t - lag]).collect()).collect();
+    let filter = ordinary(&columns, &both[reach..])?.coefficients;
     let filtered = |x: &[f64], t: usize| x[t] - filter.iter().zip(lagged(t)).map(|(a, t)| a * x[t]).sum::<f64>();
     // both[t] = ΔΔₛ y at time t + s + 1: there Δₛ y one before is seasonal[t], Δ y a season before is plain[t].
-    let reach = OCSB_LAGS.max(lags);
     let mut all = columns;
     all.push((reach..both.len()).map(|t| filtered(&seasonal, t)).collect());
     all.push((reach..both.len()).map(|t| filtered(&plain, t)).collect());
     let fit = ordinary(&all, &both[reach..])?;
-    let n = (both.len() - reach) as f64;
+    let n = rows as f64;
     let akaike = n * (fit.squares / n).ln() + 2.0 * (all.len() as f64 + 1.0);
     let last = all.len() - 1;
     let statistic = fit.coefficients[last] / fit.last_error;

@@ -13,7 +13,7 @@ use rayon::prelude::*;
 
 use super::fitted::corrected;
 use super::forecast::Forecast;
-use super::order::{Arima, Order, Term};
+use super::order::{Arima, DIFFERENCES_MAX, Order, Term};
 use super::polynomial::difference;
 use super::state_space::{State, StateSpace};
 use crate::{Error, Result, Series};
@@ -42,8 +42,16 @@ pub struct BatchFit {
     log_likelihood: f64,
     sigma2: f64,
     effective: usize,
-    space: StateSpace,
-    state: State,
+    end: End,
+}
+
+/// Where a forecast goes on from.
+#[derive(Clone, Debug, PartialEq)]
+enum End {
+    /// The expected next difference, its variance over σ², and the last levels, newest first.
+    Complete { difference: f64, variance: f64, levels: [f64; DIFFERENCES_MAX] },
+    /// Of a series with gaps.
+    Gaps(Box<(StateSpace, State)>),
 }
 
 impl Batch {
@@ -132,8 +140,7 @@ impl Batch {
             log_likelihood: fitted.log_likelihood(),
             sigma2: fitted.sigma2(),
             effective: fitted.effective_observations(),
-            space: fitted.space().clone(),
-            state: fitted.state().clone(),
+            end: End::Gaps(Box::new((fitted.space().clone(), fitted.state().clone()))),
         })
     }
 
@@ -167,22 +174,16 @@ impl Batch {
         let start_variance = (phi + theta).powi(2) / ((1.0 - phi) * (1.0 + phi)) / solution.value.determinant.0[lane];
         let error_variance = start_variance * c * c;
         let w = prepared.steps[prepared.steps.len() - 1];
-        let level = (phi * w + theta * error) * prepared.scale;
-        let (ar, ma) = ([phi], [theta]);
-        let (ar, ma) = (&ar[..self.order.p], &ma[..self.order.q]);
-        let space = StateSpace::new(ar, ma, &difference(self.order.d, 0, 1));
-        let differenced = State::of_two(level, 1.0 + theta * theta * error_variance, theta, self.order.q > 0);
-        let state = space.with_levels(&differenced, prepared.levels);
-        Ok(BatchFit {
-            order: self.order,
-            phi,
-            theta,
-            log_likelihood,
-            sigma2,
-            effective: prepared.steps.len(),
-            space,
-            state,
-        })
+        let mut levels = [0.0; DIFFERENCES_MAX];
+        for (to, level) in levels.iter_mut().zip(prepared.levels.iter().rev()) {
+            *to = *level;
+        }
+        let end = End::Complete {
+            difference: (phi * w + theta * error) * prepared.scale,
+            variance: 1.0 + theta * theta * error_variance,
+            levels,
+        };
+        Ok(BatchFit { order: self.order, phi, theta, log_likelihood, sigma2, effective: prepared.steps.len(), end })
     }
 }
 
@@ -237,6 +238,15 @@ impl BatchFit {
     pub fn forecast(&self, horizon: usize) -> Result<Forecast> {
         let freedom = self.effective - self.order.p - self.order.q;
         let variance = self.sigma2 * self.effective as f64 / freedom as f64;
-        Forecast::new(&self.space, &self.state, variance, horizon)
+        let (next, next_variance, levels) = match &self.end {
+            End::Complete { difference, variance, levels } => (*difference, *variance, levels),
+            End::Gaps(end) => return Forecast::new(&end.0, &end.1, variance, horizon),
+        };
+        let (ar, ma) = ([self.phi], [self.theta]);
+        let (ar, ma) = (&ar[..self.order.p], &ma[..self.order.q]);
+        let space = StateSpace::new(ar, ma, &difference(self.order.d, 0, 1));
+        let differenced = State::of_two(next, next_variance, self.theta, self.order.q > 0);
+        let state = space.with_levels(&differenced, &levels[..self.order.d]);
+        Forecast::new(&space, &state, variance, horizon)
     }
 }

@@ -1,4 +1,4 @@
-//! The maximum of the likelihood of eight series in lock step: a grid, then BFGS from its two best valleys.
+//! The maximum of the likelihood of eight series in lock step: a grid, then BFGS from its best valleys.
 
 use super::arma::{Block, Last, Value};
 use super::lanes::{LANES, Lanes};
@@ -10,8 +10,10 @@ const PHI_POINTS: usize = 13;
 const THETA_POINTS_MAX: usize = 27;
 /// Above every deviance.
 const HIGH: f64 = 1e300;
-/// Valleys of the grid that are searched.
-const VALLEYS: usize = 2;
+/// A valley whose deviance on the grid is this much above the lowest is not searched.
+const MARGIN: f64 = 10.0;
+/// Valleys of the grid that are searched, of one series.
+const VALLEYS: usize = 4;
 /// Steps of one search.
 const STEPS_MAX: usize = 40;
 /// Largest derivative per observation at the end: the likelihood is then exact to about 1e-7.
@@ -87,17 +89,40 @@ struct Point {
 
 #[inline(always)]
 pub fn solve(block: &Block<'_>, free: Free) -> Solution {
+    let mut best = [(HIGH, 0.0, 0.0); LANES];
     let valleys = valleys(block, free);
-    let mut best = search(block, free, valleys[0]);
-    for start in &valleys[1..] {
-        let found = search(block, free, *start);
-        best.0.x = found.1.if_less(best.1, found.0.x, best.0.x);
-        best.0.theta = found.1.if_less(best.1, found.0.theta, best.0.theta);
-        best.1 = best.1.min(found.1);
+    // Lanes have one valley or more: they are searched packed, eight at a time, whosever they are.
+    let mut steps = vec![Lanes::ZERO; block.steps.len()];
+    for jobs in valleys.chunks(LANES) {
+        let job = |lane: usize| jobs[if lane < jobs.len() { lane } else { 0 }];
+        let owner: [usize; LANES] = std::array::from_fn(|lane| job(lane).lane);
+        for (to, from) in steps.iter_mut().zip(block.steps) {
+            *to = Lanes(std::array::from_fn(|lane| from.0[owner[lane]]));
+        }
+        let start = Point {
+            x: Lanes(std::array::from_fn(|lane| job(lane).x)),
+            theta: Lanes(std::array::from_fn(|lane| job(lane).theta)),
+        };
+        let (point, value) = search(&Block { steps: &steps }, free, start);
+        for lane in 0..jobs.len() {
+            let best = &mut best[owner[lane]];
+            if value.0[lane] < best.0 {
+                *best = (value.0[lane], point.x.0[lane], point.theta.0[lane]);
+            }
+        }
     }
-    let (phi, theta) = (coefficient(best.0.x), best.0.theta);
+    let phi = coefficient(Lanes(best.map(|(_, x, _)| x)));
+    let theta = Lanes(best.map(|(_, _, theta)| theta));
     let sums = block.sums(theta);
     Solution { phi, theta, value: block.value(&sums, phi, theta), last: sums.last }
+}
+
+/// A place to search from, for the series of one lane.
+#[derive(Clone, Copy)]
+struct Valley {
+    lane: usize,
+    x: f64,
+    theta: f64,
 }
 
 /// The lowest point of a row with its neighbours.
@@ -121,6 +146,7 @@ impl Trough {
     #[inline(always)]
     fn add(&mut self, x: Lanes, value: Lanes) {
         self.after = Lanes::ZERO.if_less(self.fresh, value, self.after);
+        self.after = value.if_less(self.value, Lanes::splat(HIGH), self.after);
         self.before = value.if_less(self.value, self.previous, self.before);
         self.x = value.if_less(self.value, x, self.x);
         self.fresh = value.if_less(self.value, Lanes::ONE, Lanes::ZERO);
@@ -143,9 +169,9 @@ impl Trough {
     }
 }
 
-/// The best points of the grid, one a row of `θ`, that are better than the rows beside them.
+/// The best points of the grid, one a row of `θ`, that are better than the rows beside them; at least one a lane.
 #[inline(always)]
-fn valleys(block: &Block<'_>, free: Free) -> [Point; VALLEYS] {
+fn valleys(block: &Block<'_>, free: Free) -> Vec<Valley> {
     let mut rows = [(Lanes::splat(HIGH), Lanes::ZERO); THETA_POINTS_MAX + 2];
     let mut count = 0;
     for (row, theta) in theta_points(block.steps.len(), free.theta).enumerate() {
@@ -159,29 +185,26 @@ fn valleys(block: &Block<'_>, free: Free) -> [Point; VALLEYS] {
         rows[row + 1] = trough.bottom();
         count = row + 1;
     }
-    let mut found = [Point { x: Lanes::ZERO, theta: Lanes::ZERO }; VALLEYS];
+    let mut found = Vec::with_capacity(2 * LANES);
     for lane in 0..LANES {
         let at = |row: usize| rows[row].0.0[lane];
-        let mut lowest = [(HIGH, 1); VALLEYS];
+        let mut lowest = [(HIGH, 0.0, 0.0); VALLEYS];
         for (row, theta) in theta_points(block.steps.len(), free.theta).enumerate() {
             let row = row + 1;
-            let valley = at(row) <= at(row - 1) && (row == count || at(row) <= at(row + 1));
-            if valley && at(row) < lowest[VALLEYS - 1].0 {
-                let place = if at(row) < lowest[0].0 { 0 } else { 1 };
-                if place == 0 {
-                    lowest[1] = lowest[0];
-                    found[1].x.0[lane] = found[0].x.0[lane];
-                    found[1].theta.0[lane] = found[0].theta.0[lane];
+            if at(row) <= at(row - 1) && (row == count || at(row) <= at(row + 1)) {
+                let mut next = (at(row), rows[row].1.0[lane], theta);
+                for place in &mut lowest {
+                    if next.0 < place.0 {
+                        std::mem::swap(place, &mut next);
+                    }
                 }
-                lowest[place] = (at(row), row);
-                found[place].x.0[lane] = rows[row].1.0[lane];
-                found[place].theta.0[lane] = theta;
             }
         }
-        if lowest[1].0 == HIGH {
-            found[1].x.0[lane] = found[0].x.0[lane];
-            found[1].theta.0[lane] = found[0].theta.0[lane];
-        }
+        let bound = lowest[0].0 + MARGIN;
+        let (_, x, theta) = lowest[0];
+        found.push(Valley { lane, x, theta });
+        let others = lowest[1..].iter().filter(|(value, _, _)| *value < bound);
+        found.extend(others.map(|&(_, x, theta)| Valley { lane, x, theta }));
     }
     found
 }

@@ -1,0 +1,5 @@
+//! What the crate promises, held from outside.
+
+mod classical;
+mod properties;
+mod stubborn;
