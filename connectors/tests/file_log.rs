@@ -211,6 +211,26 @@ async fn lost_acknowledged_records_are_corrupt() {
     assert!(error.hint.is_some());
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn topics_that_several_make_at_once_are_whole() {
+    let directory = tempfile::tempdir().expect("a folder");
+    let log = open(directory.path()).await.expect("a log");
+    let spec = |n: usize| TopicSpec { name: format!("made-{n}"), partitions: 8, compacted: false };
+    let specs: Vec<TopicSpec> = (0..40).map(spec).collect();
+    let makers = (0..4).map(|_| {
+        let (log, specs) = (log.clone(), specs.clone());
+        tokio::spawn(async move { log.create_topics(&specs).await })
+    });
+    for maker in makers.collect::<Vec<_>>() {
+        maker.await.expect("no panic").expect("whoever is first, the topics are there");
+    }
+    let places = specs.iter().flat_map(|spec| {
+        (0..spec.partitions).map(|partition| TopicPartition { topic: spec.name.as_str().into(), partition })
+    });
+    let places: Vec<TopicPartition> = places.collect();
+    assert_eq!(log.ends(&places).await.expect("every partition is there"), vec![0; places.len()]);
+}
+
 #[tokio::test]
 async fn bad_urls_are_refused() {
     for url in [

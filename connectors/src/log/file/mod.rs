@@ -14,6 +14,7 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
@@ -158,7 +159,10 @@ impl Files {
 
     /// Builds the topic aside and moves it to its place, so that it is there wholly or not at all.
     fn build_topic(&self, path: &Path, full_name: &str, spec: &TopicSpec) -> io::Result<()> {
-        let aside = self.root.join("topics").join(format!("+{full_name}.{}", std::process::id()));
+        // Others build the same topic at the same time, in this process too.
+        static BUILDS: AtomicU64 = AtomicU64::new(0);
+        let number = BUILDS.fetch_add(1, Ordering::Relaxed);
+        let aside = self.root.join("topics").join(format!("+{full_name}.{}.{number}", std::process::id()));
         if aside.exists() {
             std::fs::remove_dir_all(&aside)?; // left by a process of the same number that died
         }
