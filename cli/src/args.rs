@@ -87,7 +87,7 @@ impl Global {
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Everything in one process, embedded, on the simulated shop.
+    /// Everything in one process, embedded, on the simulated shop; with --shop mysql://… it commits on that server.
     Demo(DemoArgs),
     /// Collect clicks, follow the shop's databases.
     #[command(subcommand)]

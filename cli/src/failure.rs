@@ -105,10 +105,12 @@ impl From<linli_simulator::Error> for Failure {
     fn from(error: linli_simulator::Error) -> Failure {
         match error {
             linli_simulator::Error::Port(error) => error.into(),
-            error => {
-                let cause = std::error::Error::source(&error).map_or_else(String::new, |cause| format!(": {cause}"));
-                Failure::new(Kind::Config, format!("{error}{cause}"))
+            linli_simulator::Error::Sql { ref source, .. } => {
+                let kind = if error.is_retry() { Kind::Unavailable } else { Kind::Config };
+                Failure::new(kind, format!("{error}: {source}"))
+                    .hint("the simulated shop's user needs all privileges on shop_0, shop_1 and linli_simulator, for measuring on linli_bench")
             }
+            error => Failure::new(Kind::Config, error.to_string()),
         }
     }
 }

@@ -98,6 +98,11 @@ impl Parts {
         self.open_log(&url).await
     }
 
+    /// [`Parts::log_for_batches`] in the process that has opened `log`: an embedded one is shared.
+    pub async fn log_beside(&self, log: &SharedLog) -> Outcome<SharedLog> {
+        if self.log_url().starts_with("kafka:") { self.log_for_batches().await } else { Ok(SharedLog::clone(log)) }
+    }
+
     async fn open_log(&self, url: &str) -> Outcome<SharedLog> {
         let options = log::OpenOptions {
             namespace: self.config.namespace.clone(),

@@ -32,7 +32,21 @@ pub enum Body {
 pub struct Transaction {
     /// `shop-0`, `shop-1`: the number.
     pub server: u8,
+    pub strand: Strand,
     pub rows: Vec<RowChange>,
+}
+
+/// What a transaction goes on with. Those of one strand change the same rows, so they are committed in order;
+/// those of two strands change different ones.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Strand {
+    /// What is there when the shop opens: all else goes on from it.
+    Opening,
+    Promotion(i64),
+    /// The goods of a warehouse, by its number.
+    Warehouse(u64),
+    /// By its id.
+    Order(u64),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -12,7 +12,7 @@ use crate::rng::mix;
 use crate::rows::{change, server_of, shard_of};
 use crate::schedule::{self, CHUNK, Event, Schedule, Step};
 use crate::table::Value;
-use crate::{Body, Change, ClickChange, Position, RowChange, Table, Transaction, World, reference};
+use crate::{Body, Change, ClickChange, Position, RowChange, Strand, Table, Transaction, World, reference};
 
 const PLATFORMS: [&str; 3] = ["mini_program", "app", "web"];
 const REFERRERS: [&str; 5] = ["", "wechat_group", "wechat_group", "search", "leader_share"];
@@ -75,7 +75,7 @@ impl DayStream {
         let position = self.position();
         let body = match event.step {
             Step::Clicked(click) => Body::Click(self.click(event, click as usize)),
-            step if step.moves_stock() => Body::Transaction(Transaction { server: 0, rows: self.stock(event) }),
+            step if step.moves_stock() => Body::Transaction(self.stock_transaction(event)),
             _ => Body::Transaction(self.transaction(event)),
         };
         self.index += 1;
@@ -91,6 +91,15 @@ impl DayStream {
     fn unique(&self, n: usize) -> Value {
         let day = self.plans[0].day as u64;
         Value::UInt((day * 20_000_000 + self.index as u64) * 100 + n as u64)
+    }
+
+    fn stock_transaction(&mut self, event: Event) -> Transaction {
+        let warehouse = match event.step {
+            Step::Refilled(chunk) => chunk as usize / schedule::chunks(&self.world),
+            Step::Shipped(wave) => self.schedule.waves[wave as usize].warehouse,
+            _ => self.world.warehouse_of(self.order(event).1),
+        };
+        Transaction { server: 0, strand: Strand::Warehouse(warehouse as u64), rows: self.stock(event) }
     }
 
     fn stock(&mut self, event: Event) -> Vec<RowChange> {
@@ -168,14 +177,18 @@ impl DayStream {
         match event.step {
             Step::Reference(number) => {
                 let rows = reference::transaction(world, &self.ledger, number as usize, at);
-                Transaction { server: 0, rows }
+                Transaction { server: 0, strand: Strand::Opening, rows }
             }
-            Step::Announced(i) | Step::Ended(i) => Transaction { server: 0, rows: self.promotion(i as usize, at) },
+            Step::Announced(i) | Step::Ended(i) => {
+                let id = self.plans[0].promotions[i as usize].promotion_id;
+                Transaction { server: 0, strand: Strand::Promotion(id), rows: self.promotion(i as usize, at) }
+            }
             _ => {
                 let (plan, order) = self.order(event);
                 let marketing = matches!(event.step, Step::Granted | Step::GrantUsed | Step::Thanked);
                 let server = if marketing { 0 } else { server_of(order.order_id) };
-                Transaction { server, rows: self.order_rows(event.step, plan, order, at) }
+                let strand = Strand::Order(order.order_id);
+                Transaction { server, strand, rows: self.order_rows(event.step, plan, order, at) }
             }
         }
     }

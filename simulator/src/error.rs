@@ -18,13 +18,37 @@ pub enum Error {
     },
     #[error("the simulated shop's feed")]
     Port(#[from] linli_connectors::Error),
-    #[error("shop database \"{database}\": {action}")]
+    #[error("{server}: {action}")]
     Sql {
-        database: String,
+        /// And which of its databases, where it is about one.
+        server: String,
         action: String,
         #[source]
         source: mysql_async::Error,
     },
+    #[error("the address of the shop: {cause}; write it as in mysql://USER:PASSWORD@HOST:3306")]
+    Address { cause: String },
+    #[error(
+        "{server} holds another shop ({found}, asked for {asked}); start with the same options, or with an empty server"
+    )]
+    OtherDatabase { server: String, found: String, asked: String },
+    #[error(
+        "table {table} at {server} holds rows that are not the simulated shop's; nothing was written: name an empty server, or follow this one with `linli ingest cdc`"
+    )]
+    NotOurs { server: String, table: String },
+    #[error("another simulated shop commits at {server}; stop it first")]
+    Taken { server: String },
     #[error("the generator of the simulated shop stopped: {0}")]
     Generator(#[from] tokio::task::JoinError),
+}
+
+impl Error {
+    /// It may pass by itself.
+    pub fn is_retry(&self) -> bool {
+        match self {
+            Error::Port(error) => error.is_retry(),
+            Error::Sql { source, .. } => crate::sql::passes(source),
+            _ => false,
+        }
+    }
 }

@@ -7,12 +7,14 @@ use bytes::Bytes;
 use linli_connectors::blobs::SharedBlobs;
 use linli_connectors::clock::SharedClock;
 use linli_connectors::log::{NewRecord, SharedLog};
+use linli_schemas::EventTime;
 use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 
 use crate::records::Records;
 use crate::shop::date;
-use crate::{Changes, Error, Position, Result, Shop, ShopOptions};
+use crate::sql::{Applied, SqlShop};
+use crate::{Body, Changes, Error, Position, Result, Shop, ShopOptions, Transaction};
 
 /// Where the position lies in the blob store.
 pub const POSITION_KEY: &str = "simulator/position";
@@ -21,6 +23,8 @@ const BACKOFF: Duration = Duration::from_millis(200);
 const BACKOFF_MAX: Duration = Duration::from_secs(10);
 /// Between two writings of the position while the feed follows the clock.
 const STORE_EVERY_MS: i64 = 1_000;
+/// Between two lines that say how far behind the clock the shop is.
+const TELL_EVERY_MS: i64 = 10_000;
 
 #[derive(Clone, Debug)]
 pub struct FeedOptions {
@@ -59,6 +63,8 @@ pub struct FeedPosition {
 pub struct FeedReport {
     pub changes: u64,
     pub records: u64,
+    /// What servers committed, where they hold the shop.
+    pub applied: Applied,
 }
 
 /// Feeds the log until `shutdown`. Reference data comes first, then the day from its midnight to now, then what falls due.
@@ -71,40 +77,57 @@ pub async fn run(
     positions: SharedBlobs,
     shutdown: CancellationToken,
 ) -> Result<FeedReport> {
-    let started = resume(&options, &positions, &clock).await?;
-    let shop = Shop::new(ShopOptions { opened_on: date(started.opened_on), ..options.shop.clone() })?;
-    let records = Arc::new(Records::new(options.shop.zone, options.partitions));
-    let specs = records.topics();
-    retrying(&clock, &shutdown, || log.create_topics(&specs)).await?;
-    tracing::info!(day = started.position.day, index = started.position.index, "the simulated shop opens");
-    let pace = Pace { real: clock.now_ms(), shop: started.at.max(clock.now_ms()), speed: options.speed };
-    let (from, started_at) = (started.position, started.at);
-    let changes = tokio::task::spawn_blocking(move || shop.changes(from)).await?;
-    let mut feed = Feed { log, clock, options, positions, shutdown, records, pace, stored: started };
-    // before the first append: a restart on another day must not take the shop for a new one
-    feed.store(from, started_at).await?;
-    let report = feed.follow(changes).await?;
-    Ok(report)
+    let names = |shop: &ShopOptions| shop.fingerprint();
+    let found = resume(&positions, &options.shop, names).await?;
+    let opened_on = found.as_ref().map_or(options.shop.opened_on, |found| date(found.opened_on));
+    let shop = Shop::new(ShopOptions { opened_on, ..options.shop.clone() })?;
+    let started = found.unwrap_or_else(|| FeedPosition {
+        shop: names(shop.options()),
+        opened_on: shop.start().day,
+        position: shop.start(),
+        at: clock.now_ms(),
+    });
+    Feed::open(log, clock, options, positions, shutdown, started, Home::Log).await?.follow(&shop).await
 }
 
-/// The stored position, or that of a new shop that opens today.
-async fn resume(options: &FeedOptions, positions: &SharedBlobs, clock: &SharedClock) -> Result<FeedPosition> {
-    let Some(bytes) = positions.get(POSITION_KEY).await? else {
-        let shop = Shop::new(options.shop.clone())?;
-        return Ok(FeedPosition {
-            shop: options.shop.fingerprint(),
-            opened_on: shop.start().day,
-            position: shop.start(),
-            at: clock.now_ms(),
-        });
-    };
+/// Commits the shop's transactions on servers, and feeds the log with what its pages track alone: change data capture
+/// reads the rest from the servers' binlogs. Otherwise as [`run`]. `sql` must have been opened with `shutdown`.
+///
+/// How far the transactions are is known to the servers, and how far the clicks are to the blob store. A new log for
+/// an old shop is told the clicks since the last midnight.
+pub async fn run_on_servers(
+    log: SharedLog,
+    clock: SharedClock,
+    options: FeedOptions,
+    positions: SharedBlobs,
+    sql: SqlShop,
+    shutdown: CancellationToken,
+) -> Result<FeedReport> {
+    let shop = sql.shop().clone();
+    let started = resume(&positions, shop.options(), |_| sql.name()).await?.unwrap_or_else(|| FeedPosition {
+        shop: sql.name(),
+        opened_on: shop.start().day,
+        position: shop.start_of_day(EventTime(clock.now_ms())).max(shop.start()),
+        at: clock.now_ms(),
+    });
+    let home = Home::Servers(Box::new(sql));
+    Feed::open(log, clock, options, positions, shutdown, started, home).await?.follow(&shop).await
+}
+
+/// The stored position, if it is that of the shop that `name` names.
+async fn resume(
+    positions: &SharedBlobs,
+    asked: &ShopOptions,
+    name: impl Fn(&ShopOptions) -> String,
+) -> Result<Option<FeedPosition>> {
+    let Some(bytes) = positions.get(POSITION_KEY).await? else { return Ok(None) };
     let stored: FeedPosition = serde_json::from_slice(&bytes)
         .map_err(|source| Error::CorruptPosition { key: POSITION_KEY.to_owned(), source })?;
-    let asked = ShopOptions { opened_on: date(stored.opened_on), ..options.shop.clone() }.fingerprint();
+    let asked = name(&ShopOptions { opened_on: date(stored.opened_on), ..asked.clone() });
     if stored.shop != asked {
         return Err(Error::OtherShop { key: POSITION_KEY.to_owned(), found: stored.shop, asked });
     }
-    Ok(stored)
+    Ok(Some(stored))
 }
 
 /// The shop's time as the clock's passes.
@@ -121,6 +144,12 @@ impl Pace {
     }
 }
 
+/// Where the shop's transactions go; its clicks go to the log in any case.
+enum Home {
+    Log,
+    Servers(Box<SqlShop>),
+}
+
 struct Feed {
     log: SharedLog,
     clock: SharedClock,
@@ -130,46 +159,120 @@ struct Feed {
     records: Arc<Records>,
     pace: Pace,
     stored: FeedPosition,
+    home: Home,
 }
 
 impl Feed {
-    async fn follow(&mut self, mut changes: Changes) -> Result<FeedReport> {
+    async fn open(
+        log: SharedLog,
+        clock: SharedClock,
+        options: FeedOptions,
+        positions: SharedBlobs,
+        shutdown: CancellationToken,
+        started: FeedPosition,
+        home: Home,
+    ) -> Result<Feed> {
+        let records = Arc::new(Records::new(options.shop.zone, options.partitions));
+        let specs = records.topics();
+        retrying(&clock, &shutdown, || log.create_topics(&specs)).await?;
+        let pace = Pace { real: clock.now_ms(), shop: started.at.max(clock.now_ms()), speed: options.speed };
+        let (position, at) = (started.position, started.at);
+        let mut feed = Feed { log, clock, options, positions, shutdown, records, pace, stored: started, home };
+        // before the first append: a restart on another day must not take the shop for a new one
+        feed.store(position, at).await?;
+        Ok(feed)
+    }
+
+    async fn follow(mut self, shop: &Shop) -> Result<FeedReport> {
+        let start = match &self.home {
+            Home::Log => self.stored.position,
+            Home::Servers(sql) => sql.position().min(self.stored.position),
+        };
+        tracing::info!(day = start.day, index = start.index, "the simulated shop opens");
+        let shop = shop.clone();
+        let mut changes = tokio::task::spawn_blocking(move || shop.changes(start)).await?;
         let mut report = FeedReport::default();
-        let mut stored_at = i64::MIN;
+        let (mut stored_at, mut told_at) = (i64::MIN, self.clock.now_ms());
         let mut caught_up = false;
         while !self.shutdown.is_cancelled() {
             let now = self.pace.now(self.clock.now_ms());
             let batch;
-            (changes, batch) = due(changes, self.records.clone(), now, self.options.batch_changes).await?;
-            let position = changes.position();
-            let full = batch.changes >= self.options.batch_changes as u64;
-            if batch.changes > 0 {
-                let counts = (batch.changes, batch.records.len() as u64);
-                if !self.append(batch.records).await? {
-                    // told to stop while the log did not answer: the position stays before this batch
-                    break;
-                }
-                report.changes += counts.0;
-                report.records += counts.1;
+            (changes, batch) = self.due(changes, now).await?;
+            let (position, full) = (changes.position(), batch.full);
+            let counts = (batch.changes, batch.records.len() as u64);
+            if !self.publish(batch).await? {
+                // told to stop while somebody did not answer: the position stays before this batch
+                break;
             }
+            report.changes += counts.0;
+            report.records += counts.1;
             let real = self.clock.now_ms();
             let pausing = self.shutdown.is_cancelled() || real >= stored_at.saturating_add(STORE_EVERY_MS);
-            if position != self.stored.position && pausing {
+            if position > self.stored.position && pausing {
                 self.store(position, now).await?;
                 stored_at = real;
             }
-            if !full && !caught_up {
+            if full {
+                if real >= told_at + TELL_EVERY_MS {
+                    let behind_s = (now - changes.next_at().0) / 1000;
+                    tracing::info!(changes = report.changes, behind_s, "the simulated shop catches up with the clock");
+                    told_at = real;
+                }
+                continue;
+            }
+            if !caught_up {
                 caught_up = true;
                 tracing::info!(changes = report.changes, records = report.records, "caught up with the clock");
             }
-            if !full {
-                tokio::select! {
-                    () = self.clock.sleep(self.options.tick) => {}
-                    () = self.shutdown.cancelled() => {}
-                }
+            tokio::select! {
+                () = self.clock.sleep(self.options.tick) => {}
+                () = self.shutdown.cancelled() => {}
             }
         }
+        if let Home::Servers(sql) = self.home {
+            report.applied = sql.close().await?;
+        }
         Ok(report)
+    }
+
+    /// What is due at `now`, up to a batch of it. Planning a day takes a while, so it is done aside.
+    async fn due(&self, mut changes: Changes, now: i64) -> Result<(Changes, Batch)> {
+        let (records, most) = (self.records.clone(), self.options.batch_changes);
+        // where servers hold the shop, they may be behind the clicks
+        let clicks_from = self.stored.position;
+        let on_servers = matches!(self.home, Home::Servers(_));
+        let made = tokio::task::spawn_blocking(move || {
+            let mut batch = Batch::default();
+            while !batch.full && changes.next_at().0 <= now {
+                let Some(change) = changes.next() else { break };
+                batch.changes += 1;
+                batch.full = batch.changes >= most as u64;
+                match change.body {
+                    Body::Transaction(transaction) if on_servers => {
+                        batch.transactions.push((change.position, transaction));
+                    }
+                    Body::Click(_) if change.position < clicks_from => {}
+                    _ => records.write(&change, &mut batch.records),
+                }
+            }
+            (changes, batch)
+        });
+        Ok(made.await?)
+    }
+
+    /// Says whether it was done before shutdown.
+    async fn publish(&mut self, batch: Batch) -> Result<bool> {
+        if !batch.records.is_empty() && !self.append(batch.records).await? {
+            return Ok(false);
+        }
+        let Home::Servers(sql) = &mut self.home else { return Ok(true) };
+        for (position, transaction) in batch.transactions {
+            tokio::select! {
+                committed = sql.commit(position, transaction) => committed?,
+                () = self.shutdown.cancelled() => return Ok(false),
+            }
+        }
+        Ok(true)
     }
 
     /// Appends, trying again on passing failures. Says whether it was done before shutdown.
@@ -189,23 +292,14 @@ impl Feed {
     }
 }
 
+#[derive(Default)]
 struct Batch {
     changes: u64,
+    /// More may be due.
+    full: bool,
     records: Vec<NewRecord>,
-}
-
-/// The records of up to `most` changes that are due at `now`. Planning a day takes a while, so it is done aside.
-async fn due(mut changes: Changes, records: Arc<Records>, now: i64, most: usize) -> Result<(Changes, Batch)> {
-    let made = tokio::task::spawn_blocking(move || {
-        let mut batch = Batch { changes: 0, records: Vec::new() };
-        while batch.changes < most as u64 && changes.next_at().0 <= now {
-            let Some(change) = changes.next() else { break };
-            records.write(&change, &mut batch.records);
-            batch.changes += 1;
-        }
-        (changes, batch)
-    });
-    Ok(made.await?)
+    /// What servers commit, where they hold the shop.
+    transactions: Vec<(Position, Transaction)>,
 }
 
 /// Tries until it succeeds; `false` when shutdown came first. Errors that do not pass are returned.

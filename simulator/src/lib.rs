@@ -28,7 +28,7 @@ mod table;
 pub mod truth;
 
 pub use catalog::{Brand, Catalog, Category, Sku};
-pub use change::{Body, Change, ClickChange, Op, Position, RowChange, Transaction};
+pub use change::{Body, Change, ClickChange, Op, Position, RowChange, Strand, Transaction};
 pub use city::{City, Community, Leader, Supplier, Warehouse};
 pub use error::{Error, Result};
 pub use options::ShopOptions;

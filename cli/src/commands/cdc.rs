@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use indicatif::ProgressBar;
 use linli_connectors::clock::SharedClock;
+use linli_connectors::log::SharedLog;
 use linli_ingest::cdc::control::{self, Target};
 use linli_ingest::cdc::{
     Address, CdcOptions, ColumnSetting, Meters, Parts as ReaderParts, Place, Position, Reader, Until,
@@ -20,7 +21,10 @@ use crate::parts::Parts;
 
 pub async fn run(parts: &Parts, args: &CdcArgs, output: &Output) -> Outcome {
     match &args.command {
-        None => follow(parts, args.until_caught_up, output).await,
+        None => {
+            let until = if args.until_caught_up { Until::CaughtUp } else { Until::Stopped };
+            follow(parts, reader_parts(parts).await?, until, shutdown_on_signal(), output)?.await
+        }
         Some(CdcCommand::Snapshot { tables }) => snapshot(parts, tables, output).await,
         Some(CdcCommand::Position(PositionCommand::Show)) => show(parts, output).await,
         Some(CdcCommand::Position(PositionCommand::Set(args))) => {
@@ -33,8 +37,12 @@ pub async fn run(parts: &Parts, args: &CdcArgs, output: &Output) -> Outcome {
 }
 
 pub async fn reader_parts(parts: &Parts) -> Outcome<ReaderParts> {
+    reader_parts_on(parts, parts.log_for_batches(transactional_id(parts).as_deref()).await?).await
+}
+
+pub async fn reader_parts_on(parts: &Parts, log: SharedLog) -> Outcome<ReaderParts> {
     Ok(ReaderParts {
-        log: parts.log_for_batches(transactional_id(parts).as_deref()).await?,
+        log,
         blobs: parts.blobs().await?,
         clock: Arc::clone(&parts.clock),
         random: Arc::clone(&parts.random),
@@ -138,38 +146,47 @@ async fn set(parts: &Parts, target: &Target, dry_run: bool, output: &Output) -> 
     Ok(())
 }
 
-async fn follow(parts: &Parts, until_caught_up: bool, output: &Output) -> Outcome {
-    let until = if until_caught_up { Until::CaughtUp } else { Until::Stopped };
-    let addresses = addresses(parts)?;
+/// Follows all servers until `shutdown`, or until one of them needs a person.
+pub fn follow(
+    parts: &Parts,
+    reader_parts: ReaderParts,
+    until: Until,
+    shutdown: CancellationToken,
+    output: &Output,
+) -> Outcome<impl Future<Output = Outcome> + Send + use<>> {
     let options = Arc::new(options(&parts.config.cdc, parts)?);
-    let reader_parts = reader_parts(parts).await?;
-    let shutdown = shutdown_on_signal();
     let stop = CancellationToken::new();
-    let mut readers = tokio::task::JoinSet::new();
-    for address in addresses {
+    let mut starting = Vec::new();
+    for address in addresses(parts)? {
         output.note(format!("following {address:?}"));
         let meters = Meters::default();
         let reader = Reader::new(address, Arc::clone(&options), reader_parts.clone(), meters.clone())?.until(until);
-        tokio::spawn(show_snapshot(Arc::clone(&parts.clock), meters, output.progress(0, "snapshot")));
-        readers.spawn(reader.run(stop.clone()));
+        starting.push((reader, show_snapshot(Arc::clone(&parts.clock), meters, output.progress(0, "snapshot"))));
     }
-    let mut outcome: Outcome = Ok(());
-    loop {
-        tokio::select! {
-            () = shutdown.cancelled(), if !stop.is_cancelled() => stop.cancel(),
-            ended = readers.join_next() => {
-                let failed = match ended {
-                    None => return outcome,
-                    Some(Ok(Ok(()))) => continue,
-                    Some(Ok(Err(error))) => Failure::from(error),
-                    Some(Err(error)) => Failure::new(Kind::Internal, format!("a reader ended by a defect: {error}")),
-                };
-                // The others stop in order; the first failure is the one that is told.
-                stop.cancel();
-                outcome = outcome.and(Err(failed));
+    Ok(async move {
+        let mut readers = tokio::task::JoinSet::new();
+        for (reader, show) in starting {
+            tokio::spawn(show);
+            readers.spawn(reader.run(stop.clone()));
+        }
+        let mut outcome: Outcome = Ok(());
+        loop {
+            tokio::select! {
+                () = shutdown.cancelled(), if !stop.is_cancelled() => stop.cancel(),
+                ended = readers.join_next() => {
+                    let failed = match ended {
+                        None => return outcome,
+                        Some(Ok(Ok(()))) => continue,
+                        Some(Ok(Err(error))) => Failure::from(error),
+                        Some(Err(error)) => Failure::new(Kind::Internal, format!("a reader ended by a defect: {error}")),
+                    };
+                    // The others stop in order; the first failure is the one that is told.
+                    stop.cancel();
+                    outcome = outcome.and(Err(failed));
+                }
             }
         }
-    }
+    })
 }
 
 /// Moves the bar while a first snapshot lasts.
