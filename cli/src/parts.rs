@@ -98,9 +98,10 @@ impl Parts {
         self.open_log(&url).await
     }
 
-    /// [`Parts::log_for_batches`] in the process that has opened `log`: an embedded one is shared.
+    /// [`Parts::log_for_batches`] in the process that has opened `log`: an embedded one is shared. Without transactions:
+    /// what drains a log waits for its end, and their markers move it.
     pub async fn log_beside(&self, log: &SharedLog) -> Outcome<SharedLog> {
-        if self.log_url().starts_with("kafka:") { self.log_for_batches().await } else { Ok(SharedLog::clone(log)) }
+        if self.log_url().starts_with("kafka:") { self.log_for_batches(None).await } else { Ok(SharedLog::clone(log)) }
     }
 
     async fn open_log(&self, url: &str) -> Outcome<SharedLog> {
