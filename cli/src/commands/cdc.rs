@@ -79,13 +79,14 @@ async fn show(parts: &Parts, output: &Output) -> Outcome {
             let position = reader.position.as_ref().map_or("not started".to_owned(), ToString::to_string);
             let known = |figure: Option<u64>| figure.map_or("?".to_owned(), |figure| figure.to_string());
             format!(
-                "{}\n  at     {position}\n  end    {}\n  behind {} transactions, {} bytes\n  open snapshots: {}\n  in quarantine: {}",
+                "{}\n  at     {position}\n  end    {}\n  behind {} transactions, {} bytes\n  open snapshots: {}\n  in quarantine: {}\n  prepared XA: {}",
                 reader.server,
                 reader.end,
                 known(reader.behind_transactions),
                 known(reader.behind_bytes),
                 listed(&reader.open_snapshots),
                 listed(&reader.quarantined),
+                listed(&reader.prepared.iter().map(|xa| xa.xid.clone()).collect::<Vec<_>>()),
             )
         }).collect::<Vec<_>>().join("\n")
     });

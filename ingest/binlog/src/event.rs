@@ -12,6 +12,7 @@ use crate::payload::Payload;
 use crate::query::Query;
 use crate::rows::Rows;
 use crate::table_map::TableMap;
+use crate::xa::Xid;
 
 /// An event, borrowed from its bytes.
 #[derive(Debug)]
@@ -49,9 +50,10 @@ pub enum Event<'a> {
         number: u16,
         message: String,
     },
-    /// An XA transaction was prepared; one_phase is set where it was committed at once.
+    /// An XA transaction was prepared; `one_phase` is set where it was committed at once.
     XaPrepare {
         one_phase: bool,
+        xid: Xid,
     },
     /// The file ends for good.
     Stop,
@@ -100,7 +102,10 @@ pub fn parse<'a>(header: &Header, body: &'a [u8], format: &FormatDescription) ->
             let len = if bytes.is_empty() { 0 } else { bytes.u8()? };
             Event::Incident { number, message: text(bytes.take(usize::from(len))?) }
         }
-        kind::XA_PREPARE => Event::XaPrepare { one_phase: Bytes::new(body, "XA prepare").u8()? != 0 },
+        kind::XA_PREPARE => {
+            let mut bytes = Bytes::new(body, "XA prepare");
+            Event::XaPrepare { one_phase: bytes.u8()? != 0, xid: Xid::of_prepare(&mut bytes)? }
+        }
         kind::STOP => Event::Stop,
         kind::PARTIAL_UPDATE_ROWS => return Err(unsupported(header.kind, PARTIAL_HINT)),
         kind::MARIADB_START_ENCRYPTION => return Err(unsupported(header.kind, ENCRYPTION_HINT)),

@@ -4,6 +4,7 @@ use std::fmt;
 
 use crate::bytes::{Bytes, text};
 use crate::error::{DecodeError, Result};
+use crate::xa::Xid;
 
 /// A MySQL transaction: `uuid:number`, or `uuid:tag:number`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -183,13 +184,15 @@ impl fmt::Display for PreviousGtids {
 }
 
 /// A MariaDB transaction: `domain-server-number`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MariadbGtid {
     pub domain: u32,
     pub server_id: u32,
     pub number: u64,
     pub flags: u8,
     pub commit_id: Option<u64>,
+    /// The XA transaction that is prepared, or decided, by this one.
+    pub xid: Option<Xid>,
 }
 
 impl MariadbGtid {
@@ -205,7 +208,14 @@ impl MariadbGtid {
         let mut bytes = Bytes::new(body, "GTID event");
         let (number, domain, flags) = (bytes.u64()?, bytes.u32()?, bytes.u8()?);
         let commit_id = if flags & MariadbGtid::GROUP_COMMIT_ID != 0 { Some(bytes.u64()?) } else { None };
-        Ok(MariadbGtid { domain, server_id, number, flags, commit_id })
+        let xa = flags & (MariadbGtid::PREPARED_XA | MariadbGtid::COMPLETED_XA) != 0;
+        let xid = if xa { Some(Xid::of_mariadb(&mut bytes)?) } else { None };
+        Ok(MariadbGtid { domain, server_id, number, flags, commit_id, xid })
+    }
+
+    /// The XA transaction whose rows follow, to be decided later.
+    pub fn prepares(&self) -> Option<&Xid> {
+        self.xid.as_ref().filter(|_| self.flags & MariadbGtid::PREPARED_XA != 0)
     }
 
     /// Whether the statement stands alone: no commit follows.

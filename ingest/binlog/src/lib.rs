@@ -21,6 +21,7 @@ mod table_map;
 mod text_row;
 mod type_text;
 mod value;
+mod xa;
 
 pub use charset::Charset;
 pub use decoder::{Image, RowCursor, RowDecoder, RowImages, Warning, WarningKind};
@@ -35,3 +36,4 @@ pub use rules::{ColumnRule, MaskStyle};
 pub use schema::{Column, ColumnType, Table};
 pub use table_map::{LogColumn, TableLayout, TableMap, column_type};
 pub use text_row::{TextRows, select_expression};
+pub use xa::{XaStatement, Xid};

@@ -7,6 +7,7 @@ use crate::charset::Charset;
 use crate::error::Result;
 use crate::event::statement_text;
 use crate::header::{FormatDescription, kind};
+use crate::xa::XaStatement;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Query<'a> {
@@ -60,6 +61,11 @@ impl<'a> Query<'a> {
     /// The statement as text.
     pub fn text(&self) -> Cow<'_, str> {
         statement_text(&self.sql, self.session.client_charset)
+    }
+
+    /// What it says of an XA transaction; `None` for every other statement.
+    pub fn xa(&self) -> Option<XaStatement> {
+        XaStatement::parse(&self.sql)
     }
 
     /// Whether the statement is this one, whatever its case: for BEGIN and COMMIT, which are by far the most.

@@ -10,7 +10,7 @@ use serde::Serialize;
 use super::gtid::{GtidSet, MariadbGtids, MysqlGtids};
 use super::options::CdcOptions;
 use super::position::{Place, Position};
-use super::reader::Parts;
+use super::reader::{Parts, State};
 use super::resume;
 use super::scan::Scanner;
 use super::server::{Server, connect};
@@ -44,6 +44,18 @@ pub struct Shown {
     /// Tables whose snapshot is not done, and those in quarantine.
     pub open_snapshots: Vec<String>,
     pub quarantined: Vec<String>,
+    /// XA transactions that wait for their commit or rollback.
+    pub prepared: Vec<PreparedXa>,
+}
+
+/// An XA transaction that is not decided.
+#[derive(Clone, Debug, Serialize)]
+pub struct PreparedXa {
+    /// As `XA COMMIT` takes it.
+    pub xid: String,
+    pub prepared_at_ms: i64,
+    /// Of its rows in the binlog.
+    pub bytes: u64,
 }
 
 /// What setting a position does, or would do.
@@ -103,8 +115,22 @@ pub async fn show(address: &Address, parts: &Parts) -> Result<Shown, Error> {
         open_snapshots: loaded
             .as_ref()
             .map_or(Vec::new(), |loaded| loaded.record.snapshots.open().map(|(name, _)| name.clone()).collect()),
+        prepared: loaded.as_ref().map_or(Vec::new(), |loaded| {
+            let shown = |stored: &super::prepared::Stored| PreparedXa {
+                xid: stored.xid.clone(),
+                prepared_at_ms: stored.at_ms,
+                bytes: stored.bytes,
+            };
+            loaded.record.prepared.iter().map(shown).collect()
+        }),
         quarantined: loaded.as_ref().map_or(Vec::new(), |loaded| {
-            loaded.catalog.tables().filter(|known| known.lost.is_some()).map(|known| known.table.full_name()).collect()
+            loaded
+                .state
+                .catalog
+                .tables()
+                .filter(|known| known.lost.is_some())
+                .map(|known| known.table.full_name())
+                .collect()
         }),
         position,
         end,
@@ -217,10 +243,12 @@ pub async fn set(
             let before = |from: &&super::store::SchemaFrom| from.position.is_before(&position);
             let schema = loaded.record.history.iter().rev().find(before).or(loaded.record.history.first());
             let catalog = match schema {
-                Some(from) => store.catalog(&from.schema).await?,
-                None => loaded.catalog,
+                Some(from) => Arc::new(store.catalog(&from.schema).await?),
+                None => loaded.state.catalog,
             };
-            store.save(&loaded.record.server, &position, &Arc::new(catalog), &loaded.record.snapshots).await?;
+            // What was prepared before may be decided between, or its name used again: a commit of it reads the tables anew.
+            let state = State { position, catalog, snapshots: loaded.state.snapshots, ..State::default() };
+            store.save(&loaded.record.server, &state).await?;
         }
     }
     Ok(moved)

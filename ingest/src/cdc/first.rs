@@ -38,9 +38,11 @@ pub async fn snapshot(
     let catalog = Arc::new(schema::read(&mut wire, server, &reader.router, &object).await?);
     let mut snapshots = Snapshots::default();
     for known in catalog.tables().filter(|known| known.lost.is_none()) {
-        snapshots.tables.insert(known.table.full_name(), Progress::default());
+        let progress = Progress { emptied: reader.again, ..Progress::default() };
+        snapshots.tables.insert(known.table.full_name(), progress);
     }
-    let mut state = State { position: views.position.clone(), catalog: Arc::clone(&catalog), snapshots };
+    let position = views.position.clone();
+    let mut state = State { position, catalog: Arc::clone(&catalog), snapshots, ..State::default() };
     reader.publisher.create_topics(&catalog, &reader.router).await?;
     save(reader, server, &state).await?;
     tracing::info!(server = %object, position = %state.position, tables = state.snapshots.tables.len(), "snapshot");
@@ -52,6 +54,12 @@ pub async fn snapshot(
         place: views.position.place,
         at_ms: reader.parts.clock.now_ms(),
     };
+    if reader.again {
+        for known in catalog.tables().filter(|known| known.lost.is_none()) {
+            reader.publisher.append(from.emptied(known)).await?;
+        }
+        state.snapshots.tables.values_mut().for_each(|progress| progress.emptied = false);
+    }
     reader.meters.expect_snapshot(estimate(&mut wire, &catalog).await);
     let queue: VecDeque<Arc<Known>> = catalog.tables().filter(|known| known.lost.is_none()).cloned().collect();
     let queue = Arc::new(Mutex::new(queue));
@@ -99,7 +107,7 @@ pub async fn oldest(reader: &Reader, server: &Server, wire: &mut Wire) -> Result
         (false, false) => GtidSet::None,
     };
     let position = Position { place: Place::new(file, 4), partial: None, gtids };
-    Ok(State { position, catalog, snapshots: Snapshots::default() })
+    Ok(State { position, catalog, ..State::default() })
 }
 
 async fn read_tables(
@@ -161,5 +169,5 @@ async fn publish(
 
 async fn save(reader: &Reader, server: &Server, state: &State) -> Result<(), Error> {
     let mut store = reader.store.lock().await;
-    store.save(&server.identity, &state.position, &state.catalog, &state.snapshots).await
+    store.save(&server.identity, state).await
 }

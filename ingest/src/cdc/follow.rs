@@ -3,8 +3,10 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use linli_binlog::{
-    Checksum, DecodeError, Event, FormatDescription, Gtid, Header, MariadbGtid, Query, Rows, Uuid, frame, parse, verify,
+    Checksum, DecodeError, Event, FormatDescription, Gtid, HEADER_LEN, Header, MariadbGtid, Query, Rows, Uuid, frame,
+    parse, verify,
 };
 use linli_connectors::{Error, ErrorKind};
 
@@ -12,12 +14,15 @@ use super::batch::Batch;
 use super::captured::{Captured, TransactionState, Writing};
 use super::catalog::Catalog;
 use super::ddl::{self, Effect};
-use super::envelope::{escape, quoted};
+use super::envelope::{At, InTransaction, SourceHead, escape, quoted};
 use super::gtid::GtidSet;
 use super::options::CdcOptions;
 use super::position::{Partial, Place, Position};
+use super::prepared::PreparedSet;
 use super::quarantine;
 use super::route::Router;
+use super::truncate::Emptied;
+use super::xa::{Replay, Undecided};
 
 /// Follows the events of one server.
 pub struct Follower {
@@ -26,15 +31,20 @@ pub struct Follower {
     pub(super) router: Arc<Router>,
     options: Arc<CdcOptions>,
     pub(super) catalog: Arc<Catalog>,
-    format: FormatDescription,
+    pub(super) format: FormatDescription,
+    /// The event that told it, for what is put aside; empty before the first.
+    pub(super) format_event: Vec<u8>,
     /// `,"file":"…"`
     file_json: Vec<u8>,
     /// Up to where the binlog has been read.
     pub(super) end: Place,
     /// What lies before the open transaction, or before `end`.
     gtids: GtidSet,
-    transaction: Option<Open>,
+    pub(super) transaction: Option<Open>,
     transactions: u64,
+    /// XA transactions that wait for their decision, as of `gtids`.
+    pub(super) prepared: Arc<PreparedSet>,
+    pub(super) replaying: Option<Box<Replay>>,
     /// The server of the last GTID, and its text.
     uuid: ([u8; 16], String),
     partial: Option<Partial>,
@@ -44,21 +54,29 @@ pub struct Follower {
     pub reread: Vec<String>,
     /// Tables that were not there, or not to be seen, when the tables were read: what their rows were is not known.
     pub unseen: Vec<String>,
+    /// Tables of which rows were committed that nobody saw.
+    pub missed: Vec<String>,
+    /// Objects to be stored, by their keys behind the reader's prefix, before a record names them.
+    pub objects: Vec<(String, Bytes)>,
+    /// Objects that nobody needs once a record stands behind here.
+    pub garbage: Vec<String>,
     /// The time of day, as the caller last knew it.
     pub now_ms: i64,
     pub counters: Counters,
 }
 
 /// A transaction that has begun.
-struct Open {
+pub(super) struct Open {
     start: Place,
-    id: String,
+    pub(super) id: String,
     number: Number,
     state: TransactionState,
     /// After BEGIN statements are part of it; before, one stands alone.
-    begun: bool,
+    pub(super) begun: bool,
     /// It was read before: nothing of it counts.
-    repeated: bool,
+    pub(super) repeated: bool,
+    /// Its rows are put aside.
+    pub(super) undecided: Option<Box<Undecided>>,
 }
 
 /// A transaction's number, to be added to the set when it ends.
@@ -113,6 +131,7 @@ pub struct FollowFrom {
     /// What records call it.
     pub server: String,
     pub position: Position,
+    pub prepared: Arc<PreparedSet>,
     pub catalog: Arc<Catalog>,
     /// What the session asked for, until the first format description.
     pub checksum: Checksum,
@@ -127,17 +146,23 @@ impl Follower {
             options,
             catalog: from.catalog,
             format: FormatDescription::assumed(from.checksum),
+            format_event: Vec::new(),
             file_json: Vec::new(),
             end: from.position.place,
             gtids: from.position.gtids,
             transaction: None,
             transactions: 0,
+            prepared: from.prepared,
+            replaying: None,
             uuid: ([0; 16], Uuid([0; 16]).to_string()),
             partial: from.position.partial,
             tables: HashMap::new(),
             batch: Batch::default(),
             reread: Vec::new(),
             unseen: Vec::new(),
+            missed: Vec::new(),
+            objects: Vec::new(),
+            garbage: Vec::new(),
             now_ms: 0,
             counters: Counters::default(),
         };
@@ -164,6 +189,11 @@ impl Follower {
         self.transaction.is_some()
     }
 
+    /// The XA transactions that wait for their decision at [`Follower::position`].
+    pub fn prepared(&self) -> &Arc<PreparedSet> {
+        &self.prepared
+    }
+
     /// Where to go on, with everything in the batch counted as published.
     pub fn position(&self) -> Position {
         let gtids = self.gtids.clone();
@@ -185,7 +215,8 @@ impl Follower {
         let start = self.advance(&header);
         let parsed = parse(&header, body, &self.format).map_err(|error| self.unreadable(&error))?;
         self.counters.events += 1;
-        self.handle(&header, event, parsed, start)?;
+        let bare = event.get(..HEADER_LEN + body.len()).unwrap_or(event);
+        self.handle(&header, bare, parsed, start)?;
         Ok(if self.transaction.is_some() { Step::Within } else { Step::Boundary })
     }
 
@@ -203,7 +234,12 @@ impl Follower {
         end.saturating_sub(u64::from(header.size))
     }
 
-    fn handle(&mut self, header: &Header, event: &[u8], parsed: Event<'_>, start: u64) -> Result<(), Error> {
+    /// `event` is without its checksum.
+    pub(super) fn handle(&mut self, header: &Header, event: &[u8], parsed: Event<'_>, start: u64) -> Result<(), Error> {
+        if self.transaction.as_ref().is_some_and(|open| open.undecided.is_some()) {
+            self.undecided(header, event, parsed, start);
+            return Ok(());
+        }
         match parsed {
             Event::Rows(rows) => return self.rows(event, &rows, start),
             Event::TableMap(map) => self.table_map(&map),
@@ -212,7 +248,10 @@ impl Follower {
             Event::MariadbGtid(gtid) => self.begin_mariadb(header, gtid, start),
             Event::Query(query) => return self.query(header, &query, start),
             Event::Xid(_) => self.commit(),
-            Event::FormatDescription(format) => self.format = format,
+            Event::FormatDescription(format) => {
+                self.format = format;
+                self.format_event = event.to_vec();
+            }
             Event::Rotate { file, pos } => self.rotate(file, pos),
             Event::Heartbeat { file, pos } => {
                 if self.transaction.is_none() && file == self.end.file && pos > self.end.pos {
@@ -234,12 +273,7 @@ impl Follower {
                 return Err(Error::new(ErrorKind::Corrupt, self.object.clone(), cause)
                     .hint("take a new snapshot: `linli ingest cdc position reset`"));
             }
-            Event::XaPrepare { one_phase: true } => self.commit(),
-            Event::XaPrepare { one_phase: false } => {
-                let place = self.transaction.as_ref().map_or_else(|| self.end.clone(), |open| open.start.clone());
-                tracing::warn!(server = %self.object, %place, "an XA transaction was prepared: its rows are published before it is decided");
-                self.commit();
-            }
+            Event::XaPrepare { .. } => self.commit(), // of one whose beginning the log does not tell
             Event::PreviousGtids(_)
             | Event::MariadbGtidList(_)
             | Event::RowsQuery(_)
@@ -288,9 +322,15 @@ impl Follower {
         let number = Number::Mariadb { domain: gtid.domain, server: gtid.server_id, number: gtid.number };
         let ts_ms = i64::from(header.timestamp) * 1000;
         self.begin(number, Some(gtid.to_string()), ts_ms, start, !gtid.is_standalone());
+        if let Some(xid) = gtid.prepares() {
+            self.put_aside(xid.clone());
+        }
     }
 
     fn begin(&mut self, number: Number, gtid: Option<String>, ts_ms: i64, start: u64, begun: bool) {
+        if self.transaction.as_ref().is_some_and(|open| open.undecided.is_some()) {
+            self.miss(); // put aside, and never prepared
+        }
         self.commit(); // nothing is open unless its end was of a kind that has no event
         let start = Place::new(self.end.file.clone(), start);
         let id = gtid.clone().unwrap_or_else(|| format!("{}/{start}", self.server));
@@ -316,11 +356,11 @@ impl Follower {
             (Number::Mysql { uuid, tag, number }, GtidSet::Mysql(set)) => set.contains(uuid, tag, *number),
             _ => false,
         };
-        self.transaction = Some(Open { start, id, number, state, begun, repeated });
+        self.transaction = Some(Open { start, id, number, state, begun, repeated, undecided: None });
     }
 
     /// Ends the open transaction.
-    fn commit(&mut self) {
+    pub(super) fn commit(&mut self) {
         let Some(open) = self.transaction.take() else {
             return;
         };
@@ -359,6 +399,10 @@ impl Follower {
         }
         if self.transaction.is_none() {
             self.begin(Number::None, None, ts_ms, start, false);
+        }
+        if let Some(statement) = query.xa() {
+            self.xa(statement, query, start);
+            return Ok(());
         }
         let sql = query.text();
         let repeated = self.transaction.as_ref().is_some_and(|open| open.repeated);
@@ -403,18 +447,21 @@ impl Follower {
         if open.state.records <= open.state.skip {
             return;
         }
-        let topic: Arc<str> = self.router.topic(name).into();
-        quarantine::write_truncate(
-            &mut self.batch,
-            &topic,
-            self.options.partitions,
-            &self.server,
-            &known.table,
-            &self.file_json,
-            self.end.pos,
-            self.now_ms,
-            &open.state,
-        );
+        let (topic, head): (Arc<str>, _) =
+            (self.router.topic(name).into(), SourceHead::new(&self.server, &known.table));
+        let (table, partitions) = (&known.table, self.options.partitions);
+        let emptied = Emptied { table, head: &head, topic: &topic, partitions, snapshot: false };
+        let state = &open.state;
+        let at = At {
+            file: &self.file_json,
+            pos: self.end.pos,
+            row: state.rows,
+            gtid: &state.gtid,
+            ts_ms: state.ts_ms,
+            now_ms: self.now_ms,
+        };
+        let place = InTransaction { id: &state.id, total_order: state.records, data_collection_order: 1 };
+        emptied.write(&at, Some(&place), &mut self.batch);
         self.counters.records += 1;
     }
 

@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use linli_connectors::Error;
+use linli_connectors::log::NewRecord;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
@@ -37,6 +38,8 @@ pub struct Incremental {
 /// Rows of one view.
 pub struct Read {
     pub position: Position,
+    /// What is said before the rows.
+    pub emptied: Vec<NewRecord>,
     pub chunks: Vec<Chunk>,
     /// The table as it is in the view; `None` where it is gone.
     pub known: Option<Known>,
@@ -92,6 +95,10 @@ impl Incremental {
             let known = schema::read_table(&mut wire, &server, &from.router, &db, &table).await;
             let known = known.map_err(|error| error.at(address.object()))?;
             let mut chunks = Vec::new();
+            let mut emptied = Vec::new();
+            if let Some(known) = known.as_ref().filter(|_| progress.emptied) {
+                emptied = from.emptied(known);
+            }
             if let (Some(wire), Some(known)) =
                 (views.wires.first_mut(), known.clone().filter(|known| known.lost.is_none()))
             {
@@ -101,7 +108,7 @@ impl Incremental {
                     chunks.push(chunk);
                 }
             }
-            Ok(Read { position: views.position, chunks, known, table: name })
+            Ok(Read { position: views.position, emptied, chunks, known, table: name })
         }));
     }
 

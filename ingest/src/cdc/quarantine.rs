@@ -1,15 +1,10 @@
 //! What cannot be read is kept: the bytes of the event, with where it stood and why.
 
-use std::sync::Arc;
-
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use linli_binlog::Table;
-use linli_schemas::partition::partition_of;
 
 use super::batch::Batch;
-use super::captured::TransactionState;
-use super::envelope::{At, InTransaction, Moved, SourceHead, number, quoted};
+use super::envelope::{number, quoted};
 use super::position::Place;
 
 /// The topic of events that could not be read.
@@ -63,36 +58,5 @@ impl Held<'_> {
         out.extend_from_slice(b"\"}");
         let end = out.len();
         batch.push(&TOPIC.into(), partitions, now_ms, key..value, value..end);
-    }
-}
-
-/// A truncated table, told to each partition of its topic under a key that lies there.
-#[allow(clippy::too_many_arguments)]
-pub fn write_truncate(
-    batch: &mut Batch,
-    topic: &Arc<str>,
-    partitions: u32,
-    server: &str,
-    table: &Table,
-    file: &[u8],
-    pos: u64,
-    now_ms: i64,
-    transaction: &TransactionState,
-) {
-    let head = SourceHead::new(server, table);
-    let at = At { file, pos, row: transaction.rows, gtid: &transaction.gtid, ts_ms: transaction.ts_ms, now_ms };
-    let place = InTransaction { id: &transaction.id, total_order: transaction.records, data_collection_order: 1 };
-    for partition in 0..partitions {
-        let keys = (0u32..).map(|number| format!("{}#{number}", table.full_name()));
-        let Some(key) = keys.into_iter().find(|key| partition_of(key.as_bytes(), partitions) == partition) else {
-            continue;
-        };
-        let start = batch.buffer.len();
-        batch.buffer.extend_from_slice(key.as_bytes());
-        let value = batch.buffer.len();
-        batch.buffer.extend_from_slice(br#"{"before":null,"after":null"#);
-        head.write_tail(b't', br#""false""#, Moved::No, &at, Some(&place), &mut batch.buffer);
-        let end = batch.buffer.len();
-        batch.push(topic, partitions, transaction.ts_ms, start..value, value..end);
     }
 }

@@ -16,6 +16,7 @@ use super::first;
 use super::meters::Meters;
 use super::options::CdcOptions;
 use super::position::Position;
+use super::prepared::PreparedSet;
 use super::publish::Publisher;
 use super::resume;
 use super::route::Router;
@@ -54,6 +55,8 @@ pub struct Reader {
     pub(super) meters: Meters,
     begin: Begin,
     pub(super) until: Until,
+    /// It was followed before: the topics hold rows of then.
+    pub(super) again: bool,
 }
 
 /// Where a reader begins that has no position yet.
@@ -79,6 +82,7 @@ pub struct State {
     pub position: Position,
     pub catalog: Arc<Catalog>,
     pub snapshots: Snapshots,
+    pub prepared: Arc<PreparedSet>,
 }
 
 /// That, and of which server it is true.
@@ -94,7 +98,7 @@ impl Reader {
         let (begin, until) = (Begin::Snapshot, Until::Stopped);
         let (hosts, followed) = (address.hosts(), 0);
         let address = hosts.first().cloned().unwrap_or(address);
-        Ok(Reader { address, hosts, followed, options, router, parts, publisher, store, meters, begin, until })
+        Ok(Reader { address, hosts, followed, options, router, parts, publisher, store, meters, begin, until, again: false })
     }
 
     pub fn begin(self, begin: Begin) -> Reader {
@@ -108,16 +112,10 @@ impl Reader {
     /// Runs until `shutdown`, or until something needs a person.
     pub async fn run(mut self, shutdown: CancellationToken) -> Result<(), Error> {
         let loaded = self.store.lock().await.load().await?;
+        self.again = loaded.is_some();
         let mut state = match loaded {
             Some(loaded) if loaded.record.reset => None,
-            Some(loaded) => Some((
-                State {
-                    position: loaded.record.position,
-                    catalog: Arc::new(loaded.catalog),
-                    snapshots: loaded.record.snapshots,
-                },
-                loaded.record.server,
-            )),
+            Some(loaded) => Some((loaded.state, loaded.record.server)),
             None => None,
         };
         let (mut backoff, mut damaged, mut refused, mut failed_at) = (BACKOFF_MIN, 0, 0, None);
@@ -228,7 +226,8 @@ impl Reader {
         *identity = server.identity.clone();
         self.publisher.create_topics(&current.catalog, &self.router).await?;
         // fences whoever read this server before
-        self.store.lock().await.save(identity, &current.position, &current.catalog, &current.snapshots).await?;
+        self.store.lock().await.save(identity, current).await?;
+        self.store.lock().await.sweep(current).await?;
         let end = match self.until {
             Until::Stopped => None,
             Until::CaughtUp => {

@@ -13,6 +13,7 @@ use super::envelope::{At, KeyText, Moved, SourceHead, quoted, write_key};
 use super::position::Place;
 use super::route::{Route, Router};
 use super::soft_delete::is_mark;
+use super::truncate::Emptied;
 use super::wire::{Cells, Wire, WireError, literal, name};
 
 /// Rows and bytes that are handed over at once.
@@ -112,6 +113,27 @@ impl Snapshotter {
             read: 0,
             ended: false,
         })
+    }
+
+    /// Says that the table holds nothing: before its rows, so that those are gone of which nobody told.
+    pub fn emptied(&self, known: &Known) -> Vec<NewRecord> {
+        let route = self.router.route(&known.table);
+        let head = SourceHead::new(&self.server, &known.table);
+        let mut file = br#","file":"#.to_vec();
+        quoted(&self.place.file, &mut file);
+        // Behind every change before the view, and before its rows.
+        let pos = self.place.pos.saturating_sub(1);
+        let at = At { file: &file, pos, row: 0, gtid: b"", ts_ms: self.at_ms, now_ms: self.at_ms };
+        let emptied = Emptied {
+            table: &known.table,
+            head: &head,
+            topic: &route.topic,
+            partitions: self.partitions,
+            snapshot: true,
+        };
+        let mut batch = Batch::default();
+        emptied.write(&at, None, &mut batch);
+        batch.take()
     }
 
     fn failed(&self, table: &Table, error: WireError) -> Error {

@@ -1,9 +1,10 @@
 //! The durable record of a reader: position, schema and snapshots as one object, written under a conditional put.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use bytes::Bytes;
+use linli_binlog::Xid;
 use linli_connectors::blobs::{PutOutcome, SharedBlobs};
 use linli_connectors::clock::SharedClock;
 use linli_connectors::{Error, ErrorKind};
@@ -12,6 +13,8 @@ use sha2::{Digest, Sha256};
 
 use super::catalog::Catalog;
 use super::position::Position;
+use super::prepared::{self, Prepared, PreparedSet, Stored};
+use super::reader::State;
 
 /// Records that stay behind the newest, to look at.
 const KEPT: u64 = 8;
@@ -32,6 +35,9 @@ pub struct Record {
     pub history: Vec<SchemaFrom>,
     #[serde(default)]
     pub snapshots: Snapshots,
+    /// XA transactions before the position that are not decided.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub prepared: Vec<Stored>,
     /// To be begun anew: the rest tells what was before.
     #[serde(default)]
     pub reset: bool,
@@ -59,6 +65,9 @@ pub struct Snapshots {
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Progress {
+    /// Rows may have gone that no change told: the table is emptied first, on its topic.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub emptied: bool,
     /// The primary key of the last row that is on the log, each column as literal of SQL.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub after: Option<Vec<String>>,
@@ -92,7 +101,7 @@ pub struct Store {
 /// What a store holds at the start.
 pub struct Loaded {
     pub record: Record,
-    pub catalog: Catalog,
+    pub state: State,
 }
 
 impl Store {
@@ -127,9 +136,24 @@ impl Store {
         let record: Record = serde_json::from_slice(&bytes).map_err(|error| self.corrupt(key, &error.to_string()))?;
         self.next = number + 1;
         self.history.clone_from(&record.history);
-        let catalog = self.catalog(&record.schema).await?;
-        self.stored = Some((Arc::new(catalog.clone()), record.schema.clone()));
-        Ok(Some(Loaded { record, catalog }))
+        let catalog = Arc::new(self.catalog(&record.schema).await?);
+        self.stored = Some((Arc::clone(&catalog), record.schema.clone()));
+        let prepared = self.prepared(&record, &catalog).await?;
+        let (position, snapshots) = (record.position.clone(), record.snapshots.clone());
+        Ok(Some(Loaded { record, state: State { position, catalog, snapshots, prepared: Arc::new(prepared) } }))
+    }
+
+    async fn prepared(&self, record: &Record, catalog: &Arc<Catalog>) -> Result<PreparedSet, Error> {
+        let mut set = PreparedSet::new();
+        for stored in &record.prepared {
+            let xid = Xid::parse(&stored.xid).ok_or_else(|| self.corrupt("record", "an XA transaction has no name"))?;
+            let catalog = match stored.schema == record.schema {
+                true => Arc::clone(catalog),
+                false => Arc::new(self.catalog(&stored.schema).await?),
+            };
+            set.insert(xid, Prepared { stored: stored.clone(), catalog });
+        }
+        Ok(set)
     }
 
     pub async fn catalog(&self, schema: &str) -> Result<Catalog, Error> {
@@ -144,25 +168,50 @@ impl Store {
     }
 
     /// Writes the next record. Everything before its position must have been acknowledged by the log.
-    pub async fn save(
-        &mut self,
-        server: &ServerIdentity,
-        position: &Position,
-        catalog: &Arc<Catalog>,
-        snapshots: &Snapshots,
-    ) -> Result<(), Error> {
-        let schema = self.store_schema(position, catalog).await?;
+    pub async fn save(&mut self, server: &ServerIdentity, state: &State) -> Result<(), Error> {
+        let schema = self.store_schema(&state.position, &state.catalog).await?;
+        let mut prepared = Vec::with_capacity(state.prepared.len());
+        for one in state.prepared.values() {
+            let schema = match Arc::ptr_eq(&one.catalog, &state.catalog) || *one.catalog == *state.catalog {
+                true => schema.clone(),
+                false => self.put_schema(&one.catalog).await?,
+            };
+            prepared.push(Stored { schema, ..one.stored.clone() });
+        }
         let record = Record {
             nonce: self.nonce.clone(),
             at_ms: self.clock.now_ms(),
             server: server.clone(),
-            position: position.clone(),
+            position: state.position.clone(),
             schema,
             history: self.history.clone(),
-            snapshots: snapshots.clone(),
+            snapshots: state.snapshots.clone(),
+            prepared,
             reset: false,
         };
         self.write(&record).await
+    }
+
+    /// Deletes what an earlier reader put aside and no record names.
+    pub async fn sweep(&self, state: &State) -> Result<(), Error> {
+        let named: BTreeSet<String> = state
+            .prepared
+            .values()
+            .flat_map(|prepared| prepared.stored.part_keys().map(|key| format!("{}/{key}", self.prefix)))
+            .collect();
+        for key in self.blobs.list(&format!("{}/{}", self.prefix, prepared::FOLDER)).await? {
+            if !named.contains(&key) {
+                self.blobs.delete(&key).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Deletes objects that no record needs. What stays behind costs space only.
+    pub async fn discard(&self, keys: &[String]) {
+        for key in keys {
+            let _ = self.blobs.delete(&format!("{}/{key}", self.prefix)).await;
+        }
     }
 
     /// The next start begins anew, with a snapshot.
@@ -208,16 +257,21 @@ impl Store {
             }
             return Ok(schema);
         }
-        let bytes = serde_json::to_vec(&**catalog).map_err(|error| self.corrupt("schema", &error.to_string()))?;
-        let hash = Sha256::digest(&bytes);
-        let schema: String = hash.iter().take(16).map(|byte| format!("{byte:02x}")).collect();
-        let key = format!("{}/schemas/{schema}", self.prefix);
-        self.put(&key, Bytes::from(bytes)).await?;
+        let schema = self.put_schema(catalog).await?;
         self.history.push(SchemaFrom { position: position.clone(), schema: schema.clone() });
         if self.history.len() > HISTORY_MAX {
             self.history.remove(0);
         }
         self.stored = Some((Arc::clone(catalog), schema.clone()));
+        Ok(schema)
+    }
+
+    /// Stores definitions under the hash of their content.
+    async fn put_schema(&self, catalog: &Catalog) -> Result<String, Error> {
+        let bytes = serde_json::to_vec(catalog).map_err(|error| self.corrupt("schema", &error.to_string()))?;
+        let hash = Sha256::digest(&bytes);
+        let schema: String = hash.iter().take(16).map(|byte| format!("{byte:02x}")).collect();
+        self.put(&format!("{}/schemas/{schema}", self.prefix), Bytes::from(bytes)).await?;
         Ok(schema)
     }
 
@@ -263,23 +317,23 @@ mod tests {
     async fn position_and_schema_are_one_and_the_second_reader_fences_the_first() {
         let blobs = open("memory://", OpenOptions::default()).await.unwrap();
         let store = |nonce: &str| Store::new(blobs.clone(), Arc::new(SystemClock), "a:1", nonce.to_owned());
-        let (identity, none) = (ServerIdentity::default(), Snapshots::default());
+        let identity = ServerIdentity::default();
+        let state = |pos, name: &str| State { position: position(pos), catalog: with(name), ..State::default() };
         let mut first = store("first");
         assert!(first.load().await.unwrap().is_none());
         for pos in 0..30 {
-            let catalog = with(if pos < 20 { "old" } else { "new" });
-            first.save(&identity, &position(pos), &catalog, &none).await.unwrap();
+            first.save(&identity, &state(pos, if pos < 20 { "old" } else { "new" })).await.unwrap();
         }
         let mut second = store("second");
         let loaded = second.load().await.unwrap().unwrap();
         assert_eq!(loaded.record.position, position(29));
-        assert!(loaded.catalog.get("shop_0", "new").is_some());
+        assert!(loaded.state.catalog.get("shop_0", "new").is_some());
         assert_eq!(loaded.record.history.len(), 2);
         assert_eq!(loaded.record.history[1].position, position(20));
         let old = second.catalog(&loaded.record.history[0].schema).await.unwrap();
         assert!(old.get("shop_0", "old").is_some());
-        second.save(&identity, &position(30), &with("new"), &none).await.unwrap();
-        let error = first.save(&identity, &position(31), &with("new"), &none).await.unwrap_err();
+        second.save(&identity, &state(30, "new")).await.unwrap();
+        let error = first.save(&identity, &state(31, "new")).await.unwrap_err();
         assert_eq!(error.kind, ErrorKind::Fenced);
         assert!(blobs.list("cdc/a_1/records").await.unwrap().len() <= KEPT as usize + 2);
     }

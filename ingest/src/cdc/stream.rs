@@ -13,6 +13,7 @@ use super::control;
 use super::follow::{Counters, FollowFrom, Follower};
 use super::incremental::Incremental;
 use super::position::{Place, Position};
+use super::prepared::PreparedSet;
 use super::reader::{Reader, State};
 use super::server::Server;
 use super::store::{Progress, ServerIdentity, Store};
@@ -49,6 +50,8 @@ pub(super) struct Stream<'a> {
     appending: Option<(JoinHandle<Result<(), Error>>, Mark)>,
     saving: Option<JoinHandle<Result<(), Error>>>,
     saved: Position,
+    /// Objects that nobody needs once the next record is written.
+    garbage: Vec<String>,
     topics_of: Arc<Catalog>,
     incremental: Incremental,
     /// What ticks have counted: the time of day may jump.
@@ -66,6 +69,9 @@ pub(super) struct Stream<'a> {
 struct Mark {
     position: Position,
     catalog: Arc<Catalog>,
+    prepared: Arc<PreparedSet>,
+    /// Objects that nobody needs behind the position.
+    garbage: Vec<String>,
     counters: Counters,
 }
 
@@ -82,6 +88,7 @@ impl<'a> Stream<'a> {
                 object: reader.address.object(),
                 server: reader.address.name.clone(),
                 position: state.position.clone(),
+                prepared: Arc::clone(&state.prepared),
                 catalog: Arc::clone(&state.catalog),
                 checksum: server.checksum,
             },
@@ -96,6 +103,7 @@ impl<'a> Stream<'a> {
             appending: None,
             saving: None,
             saved: state.position.clone(),
+            garbage: Vec::new(),
             topics_of: Arc::clone(&state.catalog),
             state,
             passed_ms: 0,
@@ -126,6 +134,8 @@ impl<'a> Stream<'a> {
         let mut tick = clock.sleep(interval);
         loop {
             let more = self.decode()?;
+            self.store_objects().await?;
+            self.bring().await?;
             self.reread();
             self.hand_over().await?;
             self.snapshot().await?;
@@ -186,11 +196,15 @@ impl<'a> Stream<'a> {
             self.reader.publisher.create_topics(self.follower.catalog(), &self.reader.router).await?;
             self.topics_of = Arc::clone(self.follower.catalog());
         }
+        if !read.emptied.is_empty() {
+            self.reader.publisher.append(read.emptied).await?;
+        }
         let prefix = Store::prefix_of(&self.reader.address.name);
         for chunk in read.chunks {
             let records = self.reader.publisher.set_aside(&self.reader.parts.blobs, &prefix, chunk.records).await?;
             self.reader.publisher.append(records).await?;
             let progress = self.state.snapshots.tables.entry(chunk.table.clone()).or_default();
+            progress.emptied = false;
             progress.rows += chunk.rows;
             progress.after = chunk.after.or(progress.after.take());
             progress.done = chunk.done;
@@ -199,9 +213,55 @@ impl<'a> Stream<'a> {
                 tracing::info!(table = chunk.table, rows = progress.rows, "the snapshot of a table is done");
             }
         }
-        self.state.catalog = Arc::clone(self.follower.catalog());
-        self.state.position = self.follower.position();
+        self.stands_here();
         self.start_save().await
+    }
+
+    /// What is true of everything that was read, once it is on the log.
+    fn mark(&mut self) -> Mark {
+        Mark {
+            position: self.follower.position(),
+            catalog: Arc::clone(self.follower.catalog()),
+            prepared: Arc::clone(self.follower.prepared()),
+            garbage: std::mem::take(&mut self.follower.garbage),
+            counters: self.follower.counters,
+        }
+    }
+
+    fn stands_at(&mut self, mark: Mark) {
+        self.state.position = mark.position;
+        self.state.catalog = mark.catalog;
+        self.state.prepared = mark.prepared;
+        self.garbage.extend(mark.garbage);
+    }
+
+    /// Everything that was read is on the log.
+    fn stands_here(&mut self) {
+        let mark = self.mark();
+        self.stands_at(mark);
+    }
+
+    /// Stores what was put aside, before a record names it.
+    async fn store_objects(&mut self) -> Result<(), Error> {
+        let prefix = Store::prefix_of(&self.reader.address.name);
+        for (key, bytes) in std::mem::take(&mut self.follower.objects) {
+            self.reader.parts.blobs.put(&format!("{prefix}/{key}"), bytes).await?;
+        }
+        Ok(())
+    }
+
+    /// Brings back what was put aside and is wanted again.
+    async fn bring(&mut self) -> Result<(), Error> {
+        let Some(key) = self.follower.wanted().map(str::to_owned) else {
+            return Ok(());
+        };
+        let key = format!("{}/{key}", Store::prefix_of(&self.reader.address.name));
+        let part = self.reader.parts.blobs.get(&key).await?.ok_or_else(|| {
+            Error::new(ErrorKind::Corrupt, format!("object {key}"), "is missing: it holds rows of an XA transaction")
+                .hint("restore the blob store, or begin anew with `linli ingest cdc position reset`")
+        })?;
+        self.follower.supply(part);
+        Ok(())
     }
 
     /// Reads tables anew whose rows are not what they were, though no change told so, or were never told.
@@ -220,6 +280,10 @@ impl<'a> Stream<'a> {
                 self.incremental.cancel();
                 self.state.snapshots.tables.insert(table, Progress::default());
             }
+        }
+        for table in std::mem::take(&mut self.follower.missed) {
+            self.incremental.cancel();
+            self.state.snapshots.tables.insert(table, Progress { emptied: true, ..Progress::default() });
         }
     }
 
@@ -257,7 +321,9 @@ impl<'a> Stream<'a> {
 
     fn is_full(&self) -> bool {
         let batch = &self.follower.batch;
-        batch.len() >= self.reader.options.batch_records || batch.bytes() >= self.reader.options.batch_bytes
+        batch.len() >= self.reader.options.batch_records
+            || batch.bytes() >= self.reader.options.batch_bytes
+            || !self.follower.objects.is_empty()
     }
 
     /// Decodes what has been received whole; whether there may be more of it.
@@ -277,6 +343,13 @@ impl<'a> Stream<'a> {
             if self.is_full() || self.incremental.holds(&self.follower) {
                 return Ok(false);
             }
+            if self.follower.is_replaying() {
+                if self.follower.wanted().is_some() {
+                    return Ok(true);
+                }
+                self.follower.resume()?;
+                continue;
+            }
             let at = |error: WireError| error.at(self.reader.address.object());
             if !self.wire.next().map_err(at)? {
                 return Ok(false);
@@ -295,8 +368,7 @@ impl<'a> Stream<'a> {
             return Ok(());
         }
         if self.follower.batch.is_empty() {
-            self.state.position = self.follower.position();
-            self.state.catalog = Arc::clone(self.follower.catalog());
+            self.stands_here();
             return Ok(());
         }
         if !Arc::ptr_eq(&self.topics_of, self.follower.catalog()) {
@@ -306,11 +378,7 @@ impl<'a> Stream<'a> {
         let records = self.follower.batch.take();
         let prefix = Store::prefix_of(&self.reader.address.name);
         let records = self.reader.publisher.set_aside(&self.reader.parts.blobs, &prefix, records).await?;
-        let mark = Mark {
-            position: self.follower.position(),
-            catalog: Arc::clone(self.follower.catalog()),
-            counters: self.follower.counters,
-        };
+        let mark = self.mark();
         self.append(records, mark);
         Ok(())
     }
@@ -325,10 +393,9 @@ impl<'a> Stream<'a> {
         let mark = self.appending.take().map(|(_, mark)| mark);
         outcome?;
         if let Some(mark) = mark {
-            self.state.position = mark.position;
-            self.state.catalog = mark.catalog;
             let now_ms = self.reader.parts.clock.now_ms();
             self.reader.meters.published(&mark.counters, now_ms);
+            self.stands_at(mark);
         }
         Ok(())
     }
@@ -363,10 +430,13 @@ impl<'a> Stream<'a> {
     async fn start_save(&mut self) -> Result<(), Error> {
         self.finish_save().await?;
         let (store, identity) = (Arc::clone(&self.reader.store), self.identity.clone());
-        let state = self.state.clone();
+        let (state, garbage) = (self.state.clone(), std::mem::take(&mut self.garbage));
         self.saved = state.position.clone();
         self.saving = Some(tokio::spawn(async move {
-            store.lock().await.save(&identity, &state.position, &state.catalog, &state.snapshots).await
+            let mut store = store.lock().await;
+            store.save(&identity, &state).await?;
+            store.discard(&garbage).await;
+            Ok(())
         }));
         Ok(())
     }
@@ -382,8 +452,7 @@ impl<'a> Stream<'a> {
     async fn settle(&mut self) -> Result<(), Error> {
         if let Some((appending, mark)) = self.appending.take() {
             joined(appending.await)?;
-            self.state.position = mark.position;
-            self.state.catalog = mark.catalog;
+            self.stands_at(mark);
         }
         self.finish_save().await
     }

@@ -19,6 +19,8 @@ pub struct Folded {
     pub rows: BTreeMap<Key, Value>,
     /// What was last said of each row: in which partition, at which place, and the row where it is there.
     last: BTreeMap<Key, (usize, Place, Option<Value>)>,
+    /// The place of the newest change in each partition of a topic.
+    high: BTreeMap<(String, usize), Place>,
     /// Distinct changes by operation; a moved row is one update.
     pub changes: usize,
     pub repeats: usize,
@@ -48,7 +50,7 @@ pub async fn fold(
         while left > 0 {
             reader.poll(&mut batch, 10_000, Duration::from_secs(5)).await.expect("records");
             assert!(!batch.is_empty(), "{left} records of {topic} do not come");
-            left -= batch.len() as u64;
+            left = left.saturating_sub(batch.len() as u64); // it may grow meanwhile
             for record in batch.iter() {
                 if partition_of(record.key, partitions) != record.source as u32 {
                     folded.problems.push(format!("{topic}: a record lies in another partition than its key"));
@@ -71,6 +73,11 @@ pub async fn fold(
 }
 
 impl Folded {
+    /// Whether an order that is there has an id that `wanted` accepts.
+    pub fn any_order(&self, wanted: impl Fn(u64) -> bool) -> bool {
+        self.rows.values().filter_map(|row| row["order_id"].as_u64()).any(wanted)
+    }
+
     fn record(
         &mut self,
         topic: &str,
@@ -94,6 +101,17 @@ impl Folded {
             self.say(row_key(&value["after"]), partition, (file, pos, -1, false), Some(value["after"].clone()));
             return;
         }
+        if op == "t" {
+            let place = (file, pos, 0, true);
+            for (key, (_, at, row)) in &mut self.last {
+                if key.0 == table && *at < place {
+                    (*at, *row) = (place, None);
+                }
+            }
+        }
+        if source["snapshot"] == "true" {
+            return; // a table emptied before its snapshot: nobody changed it
+        }
         let transaction = value["transaction"]["id"].as_str().expect("a transaction").to_owned();
         let identity = format!("{transaction} {} {}", source["pos"], source["row"]);
         let images = format!("{} {}", value["before"], value["after"]);
@@ -104,12 +122,17 @@ impl Folded {
             }
             return;
         }
-        seen.insert((identity, op.clone()), images);
+        seen.insert((identity.clone(), op.clone()), images);
         orders
             .entry(transaction)
             .or_default()
             .insert(value["transaction"]["total_order"].as_u64().expect("total_order"));
         let row = source["row"].as_i64().expect("a row");
+        let high = self.high.entry((topic.to_owned(), partition)).or_default();
+        if (file, pos, row, op != "d") < *high {
+            self.problems.push(format!("{topic}/{partition}: {identity} {op} stands behind {high:?}"));
+        }
+        *high = (file, pos, row, op != "d");
         if op == "u" || op == "d" {
             self.say(row_key(&value["before"]), partition, (file, pos, row, false), None);
         }

@@ -1,22 +1,36 @@
 //! Change data capture against real servers.
 
+mod anew;
 mod failover;
 mod faults;
 mod fold;
 mod limits;
 mod positions;
 mod refusals;
+mod runs;
 mod shop;
 mod snapshot_under_writes;
 mod survival;
 mod topics;
+mod xa;
 
 use std::future::Future;
 use std::time::Duration;
+
+use linli_connectors::clock::{Clock, SystemClock};
 
 /// For one run of the program.
 const DEADLINE: Duration = Duration::from_secs(180);
 
 fn wait<F: Future>(future: F) -> F::Output {
     tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("threads can be started").block_on(future)
+}
+
+/// Waits until something is so.
+async fn wait_until(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
+    let until = SystemClock.now_ms() + DEADLINE.as_millis() as i64;
+    while !is_so().await {
+        assert!(SystemClock.now_ms() < until, "{what}: not within {DEADLINE:?}");
+        SystemClock.sleep(Duration::from_millis(100)).await;
+    }
 }

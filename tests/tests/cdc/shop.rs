@@ -2,11 +2,36 @@
 
 use std::collections::BTreeMap;
 
+use linli_tests::stack::{MariaDb, Mysql};
 use mysql_async::prelude::Queryable;
 use mysql_async::{Conn, Opts, Row};
 use serde_json::{Value, json};
 
 pub const TABLES: u64 = 4;
+
+/// A server of either kind.
+pub trait Server {
+    fn url(&self) -> String;
+    fn restart(&mut self);
+}
+
+impl Server for Mysql {
+    fn url(&self) -> String {
+        Mysql::url(self)
+    }
+    fn restart(&mut self) {
+        self.run().expect("MySQL starts again");
+    }
+}
+
+impl Server for MariaDb {
+    fn url(&self) -> String {
+        MariaDb::url(self)
+    }
+    fn restart(&mut self) {
+        self.run().expect("MariaDB starts again");
+    }
+}
 
 pub struct Shop {
     conn: Conn,
@@ -55,6 +80,29 @@ impl Shop {
         }
         self.sql("CREATE TABLE shop_0.stock (warehouse_id INT, sku_id BIGINT, on_hand INT NOT NULL, PRIMARY KEY (warehouse_id, sku_id))")
             .await;
+    }
+
+    pub async fn add_column(&mut self) {
+        for table in (0..TABLES).map(table_of) {
+            self.sql(&format!("ALTER TABLE {table} ADD COLUMN shown BIGINT DEFAULT 7 AFTER community_id")).await;
+        }
+    }
+
+    /// Inserts orders and nothing else.
+    pub async fn order(&mut self, orders: u64) {
+        for _ in 0..orders {
+            let (order, table) = (self.next, table_of(self.next));
+            self.next += 1;
+            self.change(&format!(
+                "INSERT INTO {table} (order_id, community_id, amount, at) VALUES ({order}, 4, 2.50, '2026-03-02 09:00:00')"
+            ))
+            .await;
+        }
+    }
+
+    /// The order that was inserted last.
+    pub fn last_order(&self) -> u64 {
+        self.next - 1
     }
 
     fn draw(&mut self, below: u64) -> u64 {

@@ -2,46 +2,14 @@
 
 use std::time::Duration;
 
-use linli_tests::program::{self, Running};
+use linli_tests::program::Running;
 use linli_tests::stack::{MariaDb, Mysql};
 
-use crate::fold::fold;
-use crate::shop::{Shop, table_of};
+use crate::shop::{Server, Shop};
+use crate::runs::{catch_up, folded, reader};
 use crate::{DEADLINE, wait};
 
-const PARTITIONS: u32 = 4;
 const KILLS: u32 = 10;
-
-/// A server of either kind.
-trait Server {
-    fn url(&self) -> String;
-    fn restart(&mut self);
-}
-
-impl Server for Mysql {
-    fn url(&self) -> String {
-        Mysql::url(self)
-    }
-    fn restart(&mut self) {
-        self.run().expect("MySQL starts again");
-    }
-}
-
-impl Server for MariaDb {
-    fn url(&self) -> String {
-        MariaDb::url(self)
-    }
-    fn restart(&mut self) {
-        self.run().expect("MariaDB starts again");
-    }
-}
-
-fn reader(url: &str, dir: &std::path::Path, more: &[&str]) -> std::process::Command {
-    let partitions = PARTITIONS.to_string();
-    let mut command = program::linli(["ingest", "cdc", "--shop", url, "--partitions", &partitions, "--data-dir"]);
-    command.arg(dir).args(more);
-    command
-}
 
 /// Works on the shop while the reader is killed; what the log holds then is held to the tables and to what was committed.
 async fn survive(server: &mut dyn Server, metadata: &str) {
@@ -59,13 +27,7 @@ async fn survive(server: &mut dyn Server, metadata: &str) {
         shop.work(20).await;
         match kill {
             2 => shop.sql("FLUSH BINARY LOGS").await,
-            4 => {
-                for table in 0..4 {
-                    let sql =
-                        format!("ALTER TABLE {} ADD COLUMN shown BIGINT DEFAULT 7 AFTER community_id", table_of(table));
-                    shop.sql(&sql).await;
-                }
-            }
+            4 => shop.add_column().await,
             5 => {
                 server.restart();
                 shop.reconnect(&url).await;
@@ -81,14 +43,9 @@ async fn survive(server: &mut dyn Server, metadata: &str) {
     }
     shop.work(20).await;
     running.kill();
-    let (status, lines) = Running::start(&mut reader(&url, dir.path(), &["--until-caught-up"])).wait(DEADLINE);
-    assert!(status.success(), "{lines:#?}");
+    catch_up(&url, dir.path());
 
-    let folded = fold(dir.path(), &["shop.orders", "shop.stock"], PARTITIONS, |topic| match topic {
-        "shop.orders" => vec!["order_id"],
-        _ => vec!["warehouse_id", "sku_id"],
-    })
-    .await;
+    let folded = folded(dir.path()).await;
     assert_eq!(folded.problems, Vec::<String>::new());
     assert!(before > 0 && folded.snapshot_rows > 0, "the snapshot held rows");
     assert_eq!(folded.changes as u64, shop.changes, "distinct changes; {} repeats", folded.repeats);

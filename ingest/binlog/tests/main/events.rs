@@ -3,8 +3,8 @@
 use std::io::Write as _;
 
 use linli_binlog::{
-    Charset, Checksum, ColumnType, DecodeError, Event, FormatDescription, HEADER_LEN, Header, RowDecoder, frame, kind,
-    parse, verify,
+    Charset, Checksum, ColumnType, DecodeError, Event, FormatDescription, HEADER_LEN, Header, RowDecoder, XaStatement,
+    Xid, frame, kind, parse, verify,
 };
 
 use crate::build::{self, event, lenenc};
@@ -104,6 +104,48 @@ fn gtids_of_all_kinds() {
     let body = [&1u32.to_le_bytes()[..], &3u32.to_le_bytes(), &7u32.to_le_bytes(), &12u64.to_le_bytes()].concat();
     let Event::MariadbGtidList(gtids) = read(kind::MARIADB_GTID_LIST, &body) else { panic!("no GTIDs") };
     assert_eq!(gtids.to_string(), "3-7-12");
+}
+
+fn bytes(hex: &str) -> Vec<u8> {
+    (0..hex.len()).step_by(2).map(|at| u8::from_str_radix(&hex[at..at + 2], 16).expect("hex")).collect()
+}
+
+/// Bytes as MySQL 8.0.15 and MariaDB 10.11 wrote them.
+#[test]
+fn xa_transactions_are_told_by_their_names() {
+    let xid = Xid { format: 7, global: b"g1".to_vec(), branch: b"b1".to_vec() };
+    for (body, phases) in [("0007000000020000000200000067316231", false), ("0107000000020000000200000067316231", true)]
+    {
+        let body = bytes(body);
+        let Event::XaPrepare { one_phase, xid: found } = read(kind::XA_PREPARE, &body) else { panic!("no prepare") };
+        assert_eq!((one_phase, &found), (phases, &xid));
+    }
+    let body = bytes("0400000000000000000000004c0700000002026731623101ff");
+    let Event::MariadbGtid(prepares) = read(kind::MARIADB_GTID, &body) else { panic!("no GTID") };
+    assert_eq!((prepares.prepares(), prepares.is_standalone()), (Some(&xid), false));
+    let body = bytes("0600000000000000000000008d07000000020267316231");
+    let Event::MariadbGtid(decides) = read(kind::MARIADB_GTID, &body) else { panic!("no GTID") };
+    assert_eq!((decides.prepares(), decides.xid.as_ref()), (None, Some(&xid)));
+
+    let statement = |sql: &[u8]| {
+        let body = query(sql);
+        let Event::Query(query) = read(kind::QUERY, &body) else { panic!("no query") };
+        query.xa()
+    };
+    assert_eq!(xid.to_string(), "X'6731',X'6231',7");
+    assert_eq!(statement(b"XA START X'6731',X'6231',7"), Some(XaStatement::Start(xid.clone())));
+    assert_eq!(statement(b"XA END X'6731',X'6231',7"), Some(XaStatement::Other));
+    assert_eq!(statement(b"XA ROLLBACK X'6731',X'6231',7"), Some(XaStatement::Rollback(xid.clone())));
+    assert_eq!(statement(b"xa commit X'6731',X'6231',7 ONE PHASE"), Some(XaStatement::Commit(xid)));
+    let odd = Xid { format: 1, global: vec![0, 255, 39], branch: Vec::new() };
+    assert_eq!(statement(b"XA COMMIT X'00ff27',X'',1"), Some(XaStatement::Commit(odd)));
+    let others: [&[u8]; 6] =
+        [b"BEGIN", b"XANADU", b"XA COMMIT", b"XA COMMIT X'6',X'',1", b"XA COMMIT 'a'", b"INSERT INTO xa"];
+    for sql in others {
+        assert_eq!(statement(sql), None, "{}", String::from_utf8_lossy(sql));
+    }
+    let long = [&[0u8; 5][..], &65u32.to_le_bytes(), &0u32.to_le_bytes(), &[0; 65]].concat();
+    assert!(parse(&header(kind::XA_PREPARE), &long, &build::format()).is_err(), "longer than a server takes");
 }
 
 fn query(sql: &[u8]) -> Vec<u8> {

@@ -1,0 +1,39 @@
+//! A table that is empty from here on, told to each partition of its topic: any may hold rows of it.
+
+use std::sync::Arc;
+
+use linli_binlog::Table;
+use linli_schemas::partition::partition_of;
+
+use super::batch::Batch;
+use super::envelope::{At, InTransaction, Moved, SourceHead};
+
+/// Which table, and how its records begin.
+pub struct Emptied<'a> {
+    pub table: &'a Table,
+    pub head: &'a SourceHead,
+    pub topic: &'a Arc<str>,
+    pub partitions: u32,
+    /// Whether a snapshot says so, whose rows follow: else a statement.
+    pub snapshot: bool,
+}
+
+impl Emptied<'_> {
+    pub fn write(&self, at: &At<'_>, transaction: Option<&InTransaction<'_>>, batch: &mut Batch) {
+        let snapshot: &[u8] = if self.snapshot { br#""true""# } else { br#""false""# };
+        for partition in 0..self.partitions {
+            let keys = (0u32..).map(|number| format!("{}#{number}", self.table.full_name()));
+            let lies_there = |key: &String| partition_of(key.as_bytes(), self.partitions) == partition;
+            let Some(key) = keys.into_iter().find(lies_there) else {
+                continue;
+            };
+            let start = batch.buffer.len();
+            batch.buffer.extend_from_slice(key.as_bytes());
+            let value = batch.buffer.len();
+            batch.buffer.extend_from_slice(br#"{"before":null,"after":null"#);
+            self.head.write_tail(b't', snapshot, Moved::No, at, transaction, &mut batch.buffer);
+            let end = batch.buffer.len();
+            batch.push(self.topic, self.partitions, at.ts_ms, start..value, value..end);
+        }
+    }
+}
