@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use figment::Figment;
 use figment::providers::{Env, Format, Serialized, Toml};
+use linli_connectors::log::RECORD_BYTES_MAX;
 use linli_ingest::cdc::{ColumnAction, MaskStyle};
 use linli_schemas::zone::Zone;
 use serde::{Deserialize, Serialize};
@@ -88,6 +89,7 @@ pub struct Cdc {
     pub snapshot_workers: usize,
     pub snapshot_chunk_rows: usize,
     pub reread_altered: bool,
+    pub record_mib_max: usize,
     pub hash_key_file: PathBuf,
     /// A secret: never printed.
     pub hash_key: String,
@@ -222,6 +224,11 @@ impl Config {
                 Kind::Config,
                 format!("namespace \"{}\": only a-z, 0-9 and _ and at most 48 of them", self.namespace),
             ));
+        }
+        let longest = RECORD_BYTES_MAX >> 20;
+        if !(1..=longest).contains(&self.cdc.record_mib_max) {
+            let found = self.cdc.record_mib_max;
+            return Err(Failure::new(Kind::Config, format!("cdc.record_mib_max = {found}: must be 1 to {longest}")));
         }
         self.zone()?;
         Ok(())

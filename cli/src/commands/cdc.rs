@@ -241,6 +241,7 @@ pub fn options(cdc: &Cdc, parts: &Parts) -> Outcome<CdcOptions> {
         snapshot_workers: cdc.snapshot_workers,
         snapshot_chunk_rows: cdc.snapshot_chunk_rows,
         reread_altered: cdc.reread_altered,
+        record_bytes_max: cdc.record_mib_max << 20,
         ..CdcOptions::default()
     })
 }

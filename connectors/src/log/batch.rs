@@ -3,10 +3,12 @@
 use std::io;
 use std::ops::Range;
 
+use super::KEPT_BYTES;
+
 /// Records fetched together, their bytes in one arena that is used again.
 #[derive(Debug, Default)]
 pub struct Batch {
-    /// As long as it ever had to be: bytes past `used` are of before.
+    /// As long as it had to be of late: bytes past `used` are of before.
     arena: Vec<u8>,
     used: usize,
     records: Vec<Span>,
@@ -46,6 +48,10 @@ pub(super) struct Stored {
 
 impl Batch {
     pub fn clear(&mut self) {
+        if self.arena.len() > KEPT_BYTES {
+            self.arena.truncate(KEPT_BYTES);
+            self.arena.shrink_to(KEPT_BYTES);
+        }
         self.used = 0;
         self.records.clear();
     }

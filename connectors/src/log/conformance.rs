@@ -38,6 +38,7 @@ cases![
     offsets_are_contiguous_from_zero,
     tombstones_empty_keys_and_empty_values,
     large_values,
+    the_longest_records,
     over_long_records_are_rejected,
     large_batches_over_many_partitions,
     reading_from_the_middle,
@@ -202,6 +203,25 @@ async fn large_values(open: Opener) {
     for (found, value) in found[0].iter().zip(&values) {
         assert!(found.3.as_deref() == Some(&value[..]), "a value of {} bytes came back otherwise", value.len());
     }
+}
+
+/// Long ones between ordinary ones, such as compress and such as do not.
+async fn the_longest_records(open: Opener) {
+    let topic = "the-longest-records";
+    let log = opened(&open, topic, 2).await;
+    let longest = super::RECORD_BYTES_MAX - 1;
+    let alike: Bytes = vec![b'x'; longest].into();
+    let values = [noise(10, 1), noise(longest, 2), noise(20, 3), alike, noise(20 << 20, 4), noise(30, 5)];
+    for value in &values {
+        in_time("append", log.append(vec![record(topic, 1, "k", value.clone())])).await.expect("append");
+    }
+    let two = values[3..].iter().map(|value| record(topic, 0, "k", value.clone())).collect();
+    in_time("append", log.append(two)).await.expect("append");
+    let found = read(&*log, vec![(at(topic, 0), 0), (at(topic, 1), 0)], 9).await;
+    for (found, value) in found[1].iter().zip(&values).chain(found[0].iter().zip(&values[3..])) {
+        assert!(found.3.as_deref() == Some(&value[..]), "a value of {} bytes came back otherwise", value.len());
+    }
+    assert_eq!((found[0].len(), found[1].len()), (3, 6));
 }
 
 async fn over_long_records_are_rejected(open: Opener) {

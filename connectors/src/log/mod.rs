@@ -28,7 +28,11 @@ pub use open::{OpenOptions, open};
 use batch::Stored;
 
 /// The longest record, key and value together. A longer one is refused with kind `Reject`.
-pub const RECORD_BYTES_MAX: usize = 8 << 20;
+///
+/// A request to Kafka may have 100 MiB where its brokers are left as they come (`socket.request.max.bytes`).
+pub const RECORD_BYTES_MAX: usize = 96 << 20;
+/// Room that was needed for a long record is given back behind it, down to this.
+const KEPT_BYTES: usize = 16 << 20;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TopicSpec {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use linli_binlog::MaskStyle;
+use linli_connectors::log::RECORD_BYTES_MAX;
 
 #[derive(Clone, Debug)]
 pub struct CdcOptions {
@@ -47,6 +48,8 @@ pub struct CdcOptions {
     /// A batch is cut at this many records or bytes, if the log is slower than the server.
     pub batch_records: usize,
     pub batch_bytes: usize,
+    /// A longer record, key and value together, goes to the blob store instead. At most what the log takes.
+    pub record_bytes_max: usize,
 }
 
 /// Columns by pattern.
@@ -97,6 +100,7 @@ impl Default for CdcOptions {
             snapshot_chunk_rows: 20_000,
             batch_records: 20_000,
             batch_bytes: 8 << 20,
+            record_bytes_max: RECORD_BYTES_MAX,
         }
     }
 }

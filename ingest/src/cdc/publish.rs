@@ -11,6 +11,7 @@ use linli_connectors::{Error, ErrorKind};
 use sha2::{Digest, Sha256};
 
 use super::catalog::Catalog;
+use super::options::CdcOptions;
 use super::quarantine;
 use super::route::Router;
 
@@ -21,11 +22,13 @@ pub struct Publisher {
     log: SharedLog,
     clock: SharedClock,
     partitions: u32,
+    record_bytes_max: usize,
 }
 
 impl Publisher {
-    pub fn new(log: SharedLog, clock: SharedClock, partitions: u32) -> Publisher {
-        Publisher { log, clock, partitions }
+    pub fn new(log: SharedLog, clock: SharedClock, options: &CdcOptions) -> Publisher {
+        let record_bytes_max = options.record_bytes_max.min(RECORD_BYTES_MAX);
+        Publisher { log, clock, partitions: options.partitions, record_bytes_max }
     }
 
     /// Makes the topics of all tables that are followed.
@@ -41,21 +44,22 @@ impl Publisher {
         self.log.create_topics(&specs).await
     }
 
-    /// Puts records that no log takes for their length into the blob store, each with a record in quarantine that names it.
+    /// Puts records that are longer than they may be into the blob store, each with a record in quarantine that names it.
     pub async fn set_aside(
         &self,
         blobs: &SharedBlobs,
         prefix: &str,
         records: Vec<NewRecord>,
     ) -> Result<Vec<NewRecord>, Error> {
+        let max = self.record_bytes_max;
         let length = |record: &NewRecord| record.key.len() + record.value.as_ref().map_or(0, Bytes::len);
-        if records.iter().all(|record| length(record) <= RECORD_BYTES_MAX) {
+        if records.iter().all(|record| length(record) <= max) {
             return Ok(records);
         }
         let mut kept = Vec::with_capacity(records.len());
         for record in records {
             let bytes = length(&record);
-            if bytes <= RECORD_BYTES_MAX {
+            if bytes <= max {
                 kept.push(record);
                 continue;
             }
@@ -68,7 +72,7 @@ impl Publisher {
                 "topic": &*record.topic,
                 "partition": record.partition,
                 "key": String::from_utf8_lossy(&record.key),
-                "reason": format!("a record of {bytes} bytes is over the limit of {RECORD_BYTES_MAX}"),
+                "reason": format!("a record of {bytes} bytes is over the limit of {max}"),
                 "at": record.timestamp_ms,
                 "object": object,
             });

@@ -91,7 +91,7 @@ type Begun = (State, ServerIdentity);
 impl Reader {
     pub fn new(address: Address, options: Arc<CdcOptions>, parts: Parts, meters: Meters) -> Result<Reader, Error> {
         let router = Arc::new(Router::new(Arc::clone(&options))?);
-        let publisher = Publisher::new(Arc::clone(&parts.log), Arc::clone(&parts.clock), options.partitions);
+        let publisher = Publisher::new(Arc::clone(&parts.log), Arc::clone(&parts.clock), &options);
         let nonce = format!("{:016x}", parts.random.next_u64());
         let store = Store::new(Arc::clone(&parts.blobs), Arc::clone(&parts.clock), &address.name, nonce);
         let store = Arc::new(tokio::sync::Mutex::new(store));

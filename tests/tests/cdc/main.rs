@@ -5,6 +5,7 @@ mod failover;
 mod faults;
 mod fold;
 mod limits;
+mod long;
 mod positions;
 mod refusals;
 mod runs;

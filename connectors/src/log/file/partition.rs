@@ -11,7 +11,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::frame::{self, Parsed};
 use super::tail::Tail;
-use crate::log::NewRecord;
+use crate::log::{KEPT_BYTES, NewRecord};
 use crate::{Error, ErrorKind, Result};
 
 /// Bytes gathered before a write.
@@ -120,6 +120,8 @@ impl Partition {
         }
         segment.write_all_at(buffer, tail.len)?;
         tail.len += buffer.len() as u64;
+        buffer.clear();
+        buffer.shrink_to(KEPT_BYTES);
         if self.settings.sync {
             segment.sync_data()?;
         }

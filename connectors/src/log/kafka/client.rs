@@ -16,8 +16,8 @@ use crate::{Error, ErrorKind, Result};
 
 pub(super) const REQUEST_TIMEOUT: Duration = Duration::from_secs(20);
 const REACH_TIMEOUT: Duration = Duration::from_secs(5);
-/// Of a batch as the broker sees it: twice the longest record, for what wraps it.
-pub(super) const MESSAGE_BYTES_MAX: &str = "16777216";
+/// Of a batch as the broker sees it: the longest record, and what wraps it. No more, or a broker's default would refuse it.
+pub(super) const MESSAGE_BYTES_MAX: &str = "104857600";
 /// Tries at the offsets of partitions whose leader moves, and the time between them.
 const LEADER_TRIES_MAX: usize = 50;
 const LEADER_WAIT: Duration = Duration::from_millis(100);
@@ -280,7 +280,7 @@ pub(super) fn advice(code: Option<RDKafkaErrorCode>) -> (ErrorKind, &'static str
             | Code::UnsupportedSASLMechanism,
         ) => (ErrorKind::Config, "check the credentials and what they may do"),
         Some(Code::MessageSizeTooLarge | Code::InvalidMessageSize) => {
-            (ErrorKind::Config, "raise max.message.bytes of the topic to 16777216")
+            (ErrorKind::Config, "raise max.message.bytes of the topic to 104857600")
         }
         Some(Code::InvalidTimestamp) => (
             ErrorKind::Config,

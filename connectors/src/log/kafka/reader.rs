@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use rdkafka::consumer::BaseConsumer;
 use rdkafka::error::KafkaError;
 
-use super::client::{self, Client, Context};
+use super::client::{Client, Context};
 use super::consume::{Failure, Fetcher};
 use crate::clock::SharedClock;
 use crate::log::{Batch, LogReader};
@@ -24,9 +24,11 @@ const SETTINGS: &[(&str, &str)] = &[
     ("queued.min.messages", "20000"),
     ("queued.max.messages.kbytes", "4096"),
     ("fetch.queue.backoff.ms", "5"),
-    ("fetch.max.bytes", client::MESSAGE_BYTES_MAX),
-    ("message.max.bytes", client::MESSAGE_BYTES_MAX),
+    // A longer record comes alone, so these stay small and what is taken at most is large.
+    ("fetch.max.bytes", "16777216"),
+    ("message.max.bytes", "16777216"),
     ("max.partition.fetch.bytes", "1048576"),
+    ("receive.message.max.bytes", "134217728"),
     ("fetch.wait.max.ms", "500"),
     ("fetch.error.backoff.ms", "100"),
 ];
