@@ -5,11 +5,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use linli_connectors::clock::SharedClock;
+use mysql_async::Conn;
 use mysql_async::prelude::Queryable;
-use mysql_async::{Conn, Opts};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use crate::sql::Server;
 use crate::{Error, Result};
 
 /// The database that [`Load::create`] makes and [`Load::drop_database`] drops.
@@ -35,7 +36,7 @@ const LINES_SQL: &str = "create table linli_bench.lines (
 /// A load on one server.
 #[derive(Clone)]
 pub struct Load {
-    dsn: String,
+    server: Server,
     clock: SharedClock,
     committed: Arc<AtomicU64>,
 }
@@ -50,9 +51,9 @@ pub enum Pace {
 }
 
 impl Load {
-    /// Makes the database and its tables anew. `dsn` as in `mysql://USER:PASSWORD@HOST:PORT`; its user must be allowed to.
-    pub async fn create(dsn: &str, clock: SharedClock) -> Result<Load> {
-        let load = Load { dsn: dsn.to_owned(), clock, committed: Arc::default() };
+    /// Makes the database and its tables anew; the server's user must be allowed to.
+    pub async fn create(server: Server, clock: SharedClock) -> Result<Load> {
+        let load = Load { server, clock, committed: Arc::default() };
         load.run(&[
             "drop database if exists linli_bench",
             "create database linli_bench character set utf8mb4",
@@ -153,9 +154,7 @@ impl Load {
     }
 
     async fn connect(&self) -> Result<Conn> {
-        // the address names a password: it stays out of the words of the error
-        let opts = Opts::from_url(&self.dsn).map_err(|error| failed("read its address", error.into()))?;
-        Conn::new(opts).await.map_err(|source| failed("connect", source))
+        self.server.connect().await.map_err(|source| failed("connect", source))
     }
 }
 
@@ -165,7 +164,7 @@ async fn run(conn: &mut Conn, sql: &str) -> Result<()> {
 }
 
 fn failed(action: &str, source: mysql_async::Error) -> Error {
-    Error::Sql { database: DATABASE.to_owned(), action: action.to_owned(), source }
+    Error::Sql { server: format!("database {DATABASE}"), action: action.to_owned(), source }
 }
 
 /// `rows` rows of [`TICKS`], sent at `sent_ms`; `seed` varies what they hold.

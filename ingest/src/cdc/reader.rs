@@ -98,7 +98,20 @@ impl Reader {
         let (begin, until) = (Begin::Snapshot, Until::Stopped);
         let (hosts, followed) = (address.hosts(), 0);
         let address = hosts.first().cloned().unwrap_or(address);
-        Ok(Reader { address, hosts, followed, options, router, parts, publisher, store, meters, begin, until, again: false })
+        Ok(Reader {
+            address,
+            hosts,
+            followed,
+            options,
+            router,
+            parts,
+            publisher,
+            store,
+            meters,
+            begin,
+            until,
+            again: false,
+        })
     }
 
     pub fn begin(self, begin: Begin) -> Reader {

@@ -3,8 +3,8 @@
 use linli_tests::program;
 use linli_tests::stack::Mysql;
 
-use crate::shop::{Shop, table_of};
 use crate::runs::{catch_up, folded, reader};
+use crate::shop::{Shop, table_of};
 use crate::wait;
 
 #[test]

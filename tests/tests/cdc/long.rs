@@ -8,8 +8,8 @@ use linli_tests::program::{self, Running};
 use linli_tests::stack::{Kafka, Mysql};
 use serde_json::Value;
 
-use crate::shop::Shop;
 use crate::runs::PARTITIONS;
+use crate::shop::Shop;
 use crate::{DEADLINE, wait};
 
 /// What the reader may hold at its most for rows of 20 MiB: the event, two batches, and what the client of the log copies.

@@ -5,8 +5,8 @@ use std::time::Duration;
 use linli_tests::program::Running;
 use linli_tests::stack::{MariaDb, Mysql};
 
-use crate::shop::{Server, Shop};
 use crate::runs::{catch_up, folded, reader};
+use crate::shop::{Server, Shop};
 use crate::{DEADLINE, wait};
 
 const KILLS: u32 = 10;

@@ -3,8 +3,8 @@
 use linli_tests::program::Running;
 use linli_tests::stack::{MariaDb, Mysql};
 
-use crate::shop::{Server, Shop, table_of};
 use crate::runs::{catch_up, folded, reader};
+use crate::shop::{Server, Shop, table_of};
 use crate::{DEADLINE, wait, wait_until};
 
 /// Runs statements as an XA transaction up to its preparation. Nobody but who is told its name knows of it after.

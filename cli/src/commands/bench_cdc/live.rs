@@ -7,6 +7,7 @@ use std::time::Duration;
 use linli_connectors::log::{Batch, LogReader, SharedLog, TopicPartition, TopicSpec};
 use linli_ingest::cdc::{Address, CdcOptions, Meters, Parts as ReaderParts, Reader};
 use linli_simulator::load::{DATABASE, LINES, Load, Pace, TICKS};
+use linli_simulator::sql::Server;
 use serde::{Deserialize, Serialize};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -67,20 +68,14 @@ pub async fn measure(
     address: &Address,
     args: &BenchCdcArgs,
 ) -> Outcome<Figures> {
-    let load = Load::create(&writer_url(parts), Arc::clone(&parts.clock)).await?;
+    let first = parts.config.shop.url.split_whitespace().next().unwrap_or_default();
+    let load = Load::create(Server::parse(first)?, Arc::clone(&parts.clock)).await?;
     let bench = Bench { parts, reader, options, address, load, args };
     let figures = bench.run().await;
     let dropped = bench.load.drop_database().await;
     let figures = figures?;
     dropped?;
     Ok(figures)
-}
-
-/// The first server, as the writers' client wants it named.
-fn writer_url(parts: &Parts) -> String {
-    let url = parts.config.shop.url.split_whitespace().next().unwrap_or_default();
-    let plain = url.split(['?', '#']).next().unwrap_or_default();
-    plain.replacen("mariadb://", "mysql://", 1)
 }
 
 struct Bench<'a> {
