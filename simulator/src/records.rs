@@ -223,17 +223,21 @@ pub(crate) fn physical(changed: &RowChange) -> String {
     }
 }
 
-/// The community of a row about an order, else the primary key.
+/// The community of a row about an order, else the primary key: one column as its text, several as an object.
 fn key(changed: &RowChange) -> String {
     let one = |value: &Value| match value {
         Value::UInt(n) => n.to_string(),
         other => other.int().unwrap_or(0).to_string(),
     };
-    match changed.table.routing_column() {
-        Some(column) => one(&changed.after[column]),
-        None => {
-            let parts: Vec<String> = changed.after[..changed.table.key_columns()].iter().map(one).collect();
-            parts.join("/")
+    let table = changed.table;
+    match (table.routing_column(), table.key_columns()) {
+        (Some(column), _) => one(&changed.after[column]),
+        (None, 1) => one(&changed.after[0]),
+        (None, columns) => {
+            let names = table.columns().iter().map(|column| column.name);
+            let parts = names.zip(&changed.after).take(columns);
+            let parts: Vec<String> = parts.map(|(name, value)| format!("\"{name}\":{}", one(value))).collect();
+            format!("{{{}}}", parts.join(","))
         }
     }
 }

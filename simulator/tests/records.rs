@@ -88,6 +88,22 @@ fn envelopes_are_those_of_change_data_capture() {
 }
 
 #[test]
+fn a_key_of_several_columns_is_an_object() {
+    let shop = shop(5);
+    let records = Records::new(Zone::SHANGHAI, 8);
+    let mut out = Vec::new();
+    for change in first_days(&shop, 1) {
+        records.write(&change, &mut out);
+    }
+    for record in out.iter().filter(|record| &*record.topic == "shop.stock") {
+        let value: serde_json::Value = serde_json::from_slice(record.value.as_deref().expect("a value")).expect("JSON");
+        let after = &value["after"];
+        let key = format!("{{\"warehouse_id\":{},\"sku_id\":{}}}", after["warehouse_id"], after["sku_id"]);
+        assert_eq!(record.key, key);
+    }
+}
+
+#[test]
 fn each_table_has_its_topic() {
     let specs = Records::new(Zone::UTC, 4).topics();
     assert_eq!(specs.len(), Table::ALL.len() + 1);
