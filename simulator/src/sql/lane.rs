@@ -67,7 +67,7 @@ pub struct Committer {
     /// Rows committed at once where more wait, at most; one transaction is not cut.
     pub rows_max: usize,
     pub clock: SharedClock,
-    pub shutdown: CancellationToken,
+    pub stop: CancellationToken,
     pub queue: mpsc::Receiver<Work>,
     pub counters: Arc<Counters>,
     pub conn: Option<Conn>,
@@ -85,7 +85,7 @@ impl Committer {
                 Some(work) => work,
                 None => tokio::select! {
                     biased;
-                    () = self.shutdown.cancelled() => break,
+                    () = self.stop.cancelled() => break,
                     work = self.queue.recv() => match work {
                         Some(work) => work,
                         None => break,
@@ -147,7 +147,7 @@ impl Committer {
             }
             tokio::select! {
                 () = self.clock.sleep(pause) => {}
-                () = self.shutdown.cancelled() => return Ok(false),
+                () = self.stop.cancelled() => return Ok(false),
             }
             pause = (pause * 2).min(BACKOFF_MAX);
         }

@@ -61,6 +61,7 @@ pub struct SqlShop {
     home: Home,
     lanes: BTreeMap<Lane, Entrance>,
     running: JoinSet<Result<()>>,
+    stop: CancellationToken,
     counters: Arc<Counters>,
     /// What was last handed over belongs to the opening, which the rest waits for.
     opening: bool,
@@ -76,6 +77,7 @@ impl SqlShop {
     /// Makes tables that are missing, and finds out where to go on. Commits in the background until `shutdown`.
     pub async fn open(options: SqlOptions, clock: SharedClock, shutdown: CancellationToken) -> Result<SqlShop> {
         let (home, positions) = settle_in(&options, &clock).await?;
+        let stop = shutdown.child_token();
         let shop = Shop::new(ShopOptions { opened_on: date(home.opened_on), ..options.shop.clone() })?;
         let (counters, mut running, mut lanes) = (Arc::new(Counters::default()), JoinSet::new(), BTreeMap::new());
         for lane in positions.into_keys() {
@@ -89,7 +91,7 @@ impl SqlShop {
                 zone: options.shop.zone,
                 rows_max: options.rows_max,
                 clock: clock.clone(),
-                shutdown: shutdown.clone(),
+                stop: stop.clone(),
                 queue,
                 counters: Arc::clone(&counters),
                 conn: Some(conn),
@@ -98,7 +100,7 @@ impl SqlShop {
             };
             running.spawn(committer.run());
         }
-        Ok(SqlShop { shop, home, lanes, running, counters, opening: false })
+        Ok(SqlShop { shop, home, lanes, running, stop, counters, opening: false })
     }
 
     /// The shop that the servers hold.
@@ -140,7 +142,7 @@ impl SqlShop {
             Some(entrance) => entrance.queue.send(Work::Commit(position, transaction)).await.is_ok(),
             None => true,
         };
-        if handed_over { Ok(()) } else { self.ended().await }
+        if handed_over { Ok(()) } else { self.failure().await }
     }
 
     /// Waits until everything that was handed over is committed.
@@ -149,19 +151,24 @@ impl SqlShop {
         for entrance in self.lanes.values() {
             let (sender, answer) = oneshot::channel();
             if entrance.queue.send(Work::Mark(sender)).await.is_err() {
-                return self.ended().await;
+                return self.failure().await;
             }
             answers.push(answer);
         }
         for answer in answers {
             if answer.await.is_err() {
-                return self.ended().await;
+                return self.failure().await;
             }
         }
         Ok(())
     }
 
-    /// Why a lane takes nothing any more; nothing is wrong when all were told to stop.
+    /// Why a lane takes nothing any more, once all have stopped; nothing is wrong when they were told to.
+    async fn failure(&mut self) -> Result<()> {
+        self.stop.cancel();
+        self.ended().await
+    }
+
     async fn ended(&mut self) -> Result<()> {
         self.lanes.clear();
         let mut outcome = Ok(());
