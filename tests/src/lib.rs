@@ -1,5 +1,6 @@
 //! What the tests of the whole share: real servers, inputs, an oracle, a faulty line, and the program under test.
 
+pub mod http;
 pub mod lines;
 pub mod oracle;
 pub mod program;

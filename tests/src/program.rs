@@ -107,6 +107,13 @@ impl Running {
         }
     }
 
+    /// Waits for a line that `wanted` accepts, unless there was one.
+    pub fn has_said(&mut self, deadline: Duration, wanted: impl Fn(&str) -> bool) {
+        if !self.seen.iter().any(|line| wanted(line)) {
+            self.wait_for(deadline, wanted);
+        }
+    }
+
     /// Reads on for `duration`, or until the program ends; `true` when it ended.
     pub fn run_for(&mut self, duration: Duration) -> bool {
         let until = now() + duration;

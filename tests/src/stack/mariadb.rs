@@ -58,6 +58,14 @@ impl MariaDb {
         self.server = None;
     }
 
+    /// Ends the server as an operator would: everything is on disk after.
+    pub fn shut_down(&mut self) -> Result<()> {
+        match self.server.take() {
+            Some(server) => server.shut_down(&self.dir.path().join("mariadb.pid")),
+            None => Ok(()),
+        }
+    }
+
     /// Starts the server again after [`MariaDb::kill`]: same port, same data.
     pub fn run(&mut self) -> Result<()> {
         self.kill();

@@ -50,6 +50,14 @@ impl Mysql {
         self.server = None;
     }
 
+    /// Ends the server as an operator would: everything is on disk after.
+    pub fn shut_down(&mut self) -> Result<()> {
+        match self.server.take() {
+            Some(server) => server.shut_down(&self.dir.path().join("mysql.pid")),
+            None => Ok(()),
+        }
+    }
+
     /// Starts the server again after [`Mysql::kill`]: same port, same data.
     pub fn run(&mut self) -> Result<()> {
         self.kill();

@@ -64,6 +64,20 @@ impl Server {
         }
     }
 
+    /// Asks the process whose id stands in `pid_file` to end (SIGTERM), and waits until it has.
+    pub(super) fn shut_down(mut self, pid_file: &Path) -> Result<()> {
+        let pid = std::fs::read_to_string(pid_file).map_err(io(format!("read {}", pid_file.display())))?;
+        prepare(self.name, Command::new("kill").args(["-TERM", pid.trim()]))?;
+        let deadline = now() + READY_WITHIN;
+        while self.leash.try_wait().map_err(io(format!("watch {}", self.name)))?.is_none() {
+            if now() > deadline {
+                return Err(StackError::NotReady { server: self.name, within: READY_WITHIN, log: self.log_tail() });
+            }
+            pause();
+        }
+        Ok(())
+    }
+
     pub(super) fn log_text(&self) -> String {
         std::fs::read(&self.log).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default()
     }

@@ -1,9 +1,8 @@
 //! The demo: one command, the page moves, Ctrl-C drains, and a second start goes on with the same totals.
 
-use std::io::{Read, Write};
-use std::net::TcpStream;
 use std::process::Command;
 
+use linli_tests::http::get;
 use linli_tests::program::{self, Running};
 
 use crate::{DEADLINE, text};
@@ -15,17 +14,6 @@ fn start(data: &std::path::Path) -> (Running, String) {
     let line = demo.wait_for(DEADLINE, |line| line.contains("http://127.0.0.1:"));
     let url = line.split_whitespace().find(|word| word.starts_with("http://")).expect("an address").to_owned();
     (demo, url.trim_end_matches('/').to_owned())
-}
-
-/// GET of a JSON answer, by hand: the tests need no HTTP client for one request.
-fn get(url: &str, path: &str) -> serde_json::Value {
-    let address = url.trim_start_matches("http://");
-    let mut stream = TcpStream::connect(address).expect("the server accepts");
-    write!(stream, "GET {path} HTTP/1.0\r\nHost: {address}\r\n\r\n").expect("the request is sent");
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).expect("the answer is text");
-    let body = answer.split_once("\r\n\r\n").map(|(_, body)| body).unwrap_or_default();
-    serde_json::from_str(body).unwrap_or_else(|error| panic!("{error}: {answer}"))
 }
 
 fn wait_until<T>(mut probe: impl FnMut() -> Option<T>) -> T {

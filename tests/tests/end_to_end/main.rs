@@ -6,6 +6,7 @@ mod crashes;
 mod demo;
 mod external_jobs;
 mod history;
+mod through_mysql;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
