@@ -32,8 +32,13 @@ fn orders() -> Table {
         ("delivered_at", datetime()),
         ("updated_at", datetime()),
     ];
-    let column =
-        |(name, kind): (&str, ColumnType)| Column { name: name.to_owned(), kind, nullable: true, generated: false };
+    let column = |(name, kind): (&str, ColumnType)| Column {
+        name: name.to_owned(),
+        kind,
+        nullable: true,
+        generated: false,
+        default: Default::default(),
+    };
     Table { db: "shop_0".into(), name: "orders_0".into(), columns: columns.map(column).to_vec(), primary_key: vec![0] }
 }
 

@@ -4,7 +4,7 @@ use crate::decoder::{Cell, Warning};
 use crate::error::{Mismatch, Result};
 use crate::escape::{Form, escape};
 use crate::rules::{ColumnRule, Transform};
-use crate::schema::Table;
+use crate::schema::{ColumnType, Table};
 use crate::value::Outcome;
 
 /// Writes values of one column.
@@ -20,6 +20,15 @@ struct Column<S> {
     name: Box<str>,
     dropped: bool,
     transform: Option<Transform>,
+    default: Option<Filled>,
+}
+
+/// What an insert holds of a column that the log leaves out.
+#[derive(Debug)]
+struct Filled {
+    json: Box<[u8]>,
+    /// Before any rule, as JSON and as text; `None` where there is no value.
+    value: Option<[Box<[u8]>; 2]>,
 }
 
 #[derive(Debug)]
@@ -46,9 +55,40 @@ impl<S: Source> Columns<S> {
                 name: column.name.as_str().into(),
                 dropped: *rule == ColumnRule::Drop,
                 transform: rule.transform(&column.kind),
+                default: None,
             }
         });
         Ok(Columns { table: table.full_name().into(), columns: columns.collect() })
+    }
+
+    /// Learns what inserts hold of the columns that they leave out.
+    pub(crate) fn fill(mut self, table: &Table, cell_of: impl Fn(usize, Vec<u8>) -> Vec<u8>) -> Columns<S> {
+        for (index, (column, known)) in self.columns.iter_mut().zip(&table.columns).enumerate() {
+            let Some(cell) = known.default.cell().filter(|_| !known.generated) else {
+                continue;
+            };
+            let null = || Filled { json: b"null"[..].into(), value: None };
+            column.default = match cell.map(|cell| cell_of(index, cell)) {
+                None => Some(null()),
+                Some(cell) => column.filled(&known.kind, &cell).ok().map(|filled| filled.unwrap_or_else(null)),
+            };
+        }
+        self
+    }
+
+    /// Whether a column that is left out is known to be filled.
+    pub(crate) fn fills(&self, index: usize) -> bool {
+        self.columns.get(index).is_some_and(|column| column.default.is_some())
+    }
+
+    /// As [`Columns::write_one`], of what fills a column.
+    pub(crate) fn write_filled(&self, index: usize, form: Form, out: &mut Vec<u8>) -> bool {
+        let value = self.columns.get(index).and_then(|column| column.default.as_ref()?.value.as_ref());
+        let Some([json, plain]) = value else {
+            return false;
+        };
+        out.extend_from_slice(if form == Form::Plain { plain } else { json });
+        true
     }
 
     /// Appends an object of the cells that are there. On an error `out` is as it was.
@@ -56,6 +96,7 @@ impl<S: Source> Columns<S> {
     pub(crate) fn write_object<'a>(
         &self,
         cells: impl Iterator<Item = Cell<'a>>,
+        is_insert: bool,
         out: &mut Vec<u8>,
         warnings: &mut Vec<Warning>,
     ) -> Result<()> {
@@ -65,7 +106,13 @@ impl<S: Source> Columns<S> {
                 continue;
             }
             let outcome = match cell {
-                Cell::Absent => continue,
+                Cell::Absent => {
+                    if let Some(filled) = column.default.as_ref().filter(|_| is_insert) {
+                        out.extend_from_slice(&column.label);
+                        out.extend_from_slice(&filled.json);
+                    }
+                    continue;
+                }
                 Cell::Null => {
                     out.extend_from_slice(&column.label);
                     out.extend_from_slice(b"null");
@@ -112,6 +159,25 @@ impl<S: Source> Columns<S> {
                 Err(error.in_column(&self.table, &column.name))
             }
         }
+    }
+}
+
+impl<S> Column<S> {
+    /// A default of a kind of column; `None` where it is none to tell, such as a zero date.
+    fn filled(&self, kind: &ColumnType, cell: &[u8]) -> Result<Option<Filled>> {
+        let (mut plain, mut value) = (Vec::new(), Vec::new());
+        if matches!(kind.write(cell, Form::Plain, &mut plain)?, Outcome::Null(_)) {
+            return Ok(None);
+        }
+        kind.write(cell, Form::Json, &mut value)?;
+        let mut json = Vec::new();
+        match &self.transform {
+            Some(transform) => {
+                write_text(transform.apply(&String::from_utf8_lossy(&plain)).as_bytes(), Form::Json, &mut json)
+            }
+            None => json.clone_from(&value),
+        }
+        Ok(Some(Filled { json: json.into(), value: Some([value.into(), plain.into()]) }))
     }
 }
 

@@ -1,13 +1,14 @@
 //! Row images of a rows event, by the schema of their table.
 
 use crate::bytes::{Bytes, bit};
+use crate::charset::Charset;
 use crate::columns::{Columns, Source};
 use crate::error::{DecodeError, Mismatch, Result};
 use crate::escape::Form;
 use crate::rows::{Rows, RowsKind};
 use crate::rules::ColumnRule;
 use crate::schema::Table;
-use crate::table_map::TableLayout;
+use crate::table_map::{TableLayout, column_type};
 use crate::value::Outcome;
 use crate::value::wire::{Value, Width, plan};
 
@@ -47,7 +48,18 @@ impl RowDecoder {
             widths.push(width);
             values.push(value);
         }
-        Ok(RowDecoder { columns: Columns::new(table, rules, values)?, widths })
+        // A CHAR is shown without the spaces behind.
+        let trimmed = |index: usize, mut cell: Vec<u8>| {
+            let log = layout.columns.get(index);
+            if log.is_some_and(|log| log.kind == column_type::STRING && !matches!(log.charset(), Some(Charset::Binary)))
+            {
+                while cell.last() == Some(&b' ') {
+                    cell.pop();
+                }
+            }
+            cell
+        };
+        Ok(RowDecoder { columns: Columns::new(table, rules, values)?.fill(table, trimmed), widths })
     }
 
     /// The rows of an event, one after the other.
@@ -130,7 +142,9 @@ impl<'a> RowCursor<'a> {
             return Some(Err(error));
         }
         let decoder = self.decoder;
-        let (before, after) = (Image { decoder, cells: &self.before }, Image { decoder, cells: &self.after });
+        let is_insert = self.kind == RowsKind::Insert;
+        let before = Image { decoder, cells: &self.before, is_insert: false };
+        let after = Image { decoder, cells: &self.after, is_insert };
         Some(Ok(RowImages {
             before: (self.kind != RowsKind::Insert).then_some(before),
             after: (self.kind != RowsKind::Delete).then_some(after),
@@ -176,6 +190,8 @@ pub struct RowImages<'a> {
 pub struct Image<'a> {
     decoder: &'a RowDecoder,
     cells: &'a [Cell<'a>],
+    /// Columns that are left out hold their defaults.
+    is_insert: bool,
 }
 
 /// A value that was not written as the server holds it; `column` is an index of the table.
@@ -205,9 +221,12 @@ impl<'a> Image<'a> {
         !self.cells.iter().any(|cell| matches!(cell, Cell::Absent))
     }
 
-    /// Whether this column is there, be it NULL.
+    /// Whether this column is there, be it NULL or by its default.
     pub fn has(&self, column: usize) -> bool {
-        self.cells.get(column).is_some_and(|cell| !matches!(cell, Cell::Absent))
+        match self.cells.get(column) {
+            Some(Cell::Absent) => self.is_insert && self.decoder.columns.fills(column),
+            cell => cell.is_some(),
+        }
     }
 
     /// Whether this column is there and NULL.
@@ -224,9 +243,10 @@ impl<'a> Image<'a> {
         }
     }
 
-    /// Appends a JSON object; columns that are not there are left out. On an error `out` is as it was.
+    /// Appends a JSON object; columns that are not there are left out, but of an insert they have their defaults as far as
+    /// those are known. On an error `out` is as it was.
     pub fn write_json(&self, out: &mut Vec<u8>, warnings: &mut Vec<Warning>) -> Result<()> {
-        self.decoder.columns.write_object(self.cells.iter().copied(), out, warnings)
+        self.decoder.columns.write_object(self.cells.iter().copied(), self.is_insert, out, warnings)
     }
 
     /// Appends a column's value as text, as JSON would show it but without quotes, and before any rule: for keys and routing.
@@ -243,6 +263,7 @@ impl<'a> Image<'a> {
     fn column(&self, column: usize, form: Form, out: &mut Vec<u8>) -> Result<bool> {
         match self.cells.get(column) {
             Some(Cell::Value(value)) => self.decoder.columns.write_one(column, value, form, out),
+            Some(Cell::Absent) if self.is_insert => Ok(self.decoder.columns.write_filled(column, form, out)),
             _ => Ok(false),
         }
     }

@@ -7,6 +7,7 @@ mod charset;
 mod columns;
 mod compressed;
 mod decoder;
+mod defaults;
 mod error;
 mod escape;
 mod event;
@@ -25,6 +26,7 @@ mod xa;
 
 pub use charset::Charset;
 pub use decoder::{Image, RowCursor, RowDecoder, RowImages, Warning, WarningKind};
+pub use defaults::{ColumnDefault, Literal};
 pub use error::{DecodeError, Mismatch, Result, TypeError};
 pub use event::{Event, parse};
 pub use gtid::{Gtid, GtidIntervals, MariadbGtid, MariadbGtidList, PreviousGtids, Uuid};

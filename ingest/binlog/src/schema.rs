@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::charset::Charset;
+use crate::defaults::ColumnDefault;
 
 /// A table at one point of the log.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -22,6 +23,9 @@ pub struct Column {
     /// A virtual or stored generated column.
     #[serde(default)]
     pub generated: bool,
+    /// What an insert gives it that does not name it.
+    #[serde(default, skip_serializing_if = "ColumnDefault::is_unknown")]
+    pub default: ColumnDefault,
 }
 
 /// What a column's values are, as far as reading them needs it.

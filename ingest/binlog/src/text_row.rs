@@ -36,7 +36,7 @@ impl TextRows {
             return Err(DecodeError::invalid("row of a SELECT", detail));
         }
         let cells = cells.map(|cell| cell.map_or(Cell::Null, Cell::Value));
-        self.columns.write_object(cells, out, warnings)
+        self.columns.write_object(cells, false, out, warnings)
     }
 
     /// Appends a cell as text; as [`crate::Image::column_text`].

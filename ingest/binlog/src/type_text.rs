@@ -237,6 +237,7 @@ impl TableLayout {
                 kind: column.column_type()?,
                 nullable: column.nullable,
                 generated: false,
+                default: Default::default(),
             })
         });
         Some(Table {

@@ -15,7 +15,8 @@ pub fn table_of(layout: &TableLayout, known: Option<&Known>) -> Option<Table> {
             _ => kind_of(column)?,
         };
         let generated = same.is_some_and(|column| column.generated);
-        columns.push(Column { name, kind, nullable: column.nullable, generated });
+        let default = same.filter(|same| same.kind == kind).map(|same| same.default.clone()).unwrap_or_default();
+        columns.push(Column { name, kind, nullable: column.nullable, generated, default });
     }
     let primary_key = layout.primary_key.clone().unwrap_or_default();
     Some(Table { db: layout.db.clone(), name: layout.name.clone(), columns, primary_key })

@@ -207,7 +207,7 @@ impl Reader {
     async fn session(&mut self, state: &mut Option<Begun>, shutdown: &CancellationToken) -> Result<Ended, Error> {
         let (mut wire, server) = self.choose(state.as_ref()).await?;
         if !server.full_images {
-            tracing::warn!(server = %self.address.object(), "binlog_row_image is not FULL: records hold what the log holds");
+            tracing::warn!(server = %self.address.object(), "binlog_row_image is not FULL: updates and deletes hold what the log holds");
         }
         if state.is_none() {
             let done = match self.begin {

@@ -145,6 +145,7 @@ mod tests {
             kind: ColumnType::Integer { bytes: 8, unsigned: false },
             nullable: true,
             generated: false,
+            default: Default::default(),
         };
         Table {
             db: db.to_owned(),

@@ -2,14 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use linli_binlog::{Column, Table};
+use linli_binlog::{Column, ColumnDefault, ColumnType, Table};
 use linli_connectors::Error;
 
 use super::catalog::{Catalog, Known};
 use super::ddl::types::from_information_schema;
 use super::route::Router;
 use super::server::Server;
-use super::wire::{Wire, WireError, WireResult, literal};
+use super::wire::{Cells, Wire, WireError, WireResult, literal, name};
 
 /// Reads the definitions of all tables that are followed. What cannot be understood is marked as lost.
 pub async fn read(wire: &mut Wire, server: &Server, router: &Router, object: &str) -> Result<Catalog, Error> {
@@ -64,28 +64,47 @@ async fn tables(
         }
     }
     let mut found: BTreeMap<(String, String), Known> = BTreeMap::new();
+    // Columns whose defaults are literals: the server itself shows them exactly.
+    let mut told: BTreeMap<(String, String), Vec<usize>> = BTreeMap::new();
     for row in wire.query(&columns_sql(&filter)).await? {
-        let [Some(db), Some(table), Some(name), Some(kind), charset, Some(nullable), generated] = row.as_slice() else {
+        let [Some(db), Some(table), Some(name), Some(kind), charset, Some(nullable), generated, default, extra] =
+            row.as_slice()
+        else {
             continue;
         };
-        let Some(default) = charsets.get(&(db.clone(), table.clone())) else {
+        let Some(table_charset) = charsets.get(&(db.clone(), table.clone())) else {
             continue;
         };
         let known = found.entry((db.clone(), table.clone())).or_insert_with(|| Known {
             table: Table { db: db.clone(), name: table.clone(), columns: Vec::new(), primary_key: Vec::new() },
-            charset: default.clone(),
+            charset: table_charset.clone(),
             lost: None,
         });
         let Some(kind) = from_information_schema(kind, charset.as_deref(), server.identity.mariadb) else {
             known.lost = Some(format!("the type {kind:?} of column {name:?} is not known"));
             continue;
         };
+        let nullable = nullable == "YES";
+        if is_literal(default.as_deref(), extra.as_deref().unwrap_or_default(), server.identity.mariadb) {
+            told.entry((db.clone(), table.clone())).or_default().push(known.table.columns.len());
+        }
+        let default = match default.as_deref() {
+            None => ColumnDefault::implicit(&kind, nullable),
+            Some("NULL") if server.identity.mariadb => ColumnDefault::Null,
+            Some(_) => ColumnDefault::Unknown,
+        };
         known.table.columns.push(Column {
             name: name.clone(),
             kind,
-            nullable: nullable == "YES",
+            nullable,
             generated: generated.as_deref().is_some_and(|expression| !expression.is_empty()),
+            default,
         });
+    }
+    for (name, columns) in told {
+        if let Some(known) = found.get_mut(&name) {
+            read_defaults(wire, &mut known.table, &columns).await?;
+        }
     }
     for row in wire.query(&keys_sql(&filter)).await? {
         if let [Some(db), Some(table), Some(column)] = row.as_slice()
@@ -98,9 +117,60 @@ async fn tables(
     Ok(found.into_values().collect())
 }
 
+/// Whether a default is a literal: the outcome of an expression is in the log, and asking for it may have effects.
+fn is_literal(default: Option<&str>, extra: &str, mariadb: bool) -> bool {
+    let Some(default) = default else {
+        return false;
+    };
+    if mariadb {
+        let digits = default.strip_prefix('-').unwrap_or(default);
+        return default.starts_with('\'')
+            || default.starts_with("b'")
+            || digits.starts_with(|c: char| c.is_ascii_digit());
+    }
+    !extra.to_ascii_uppercase().contains("DEFAULT_GENERATED")
+        && !default.to_ascii_uppercase().starts_with("CURRENT_TIMESTAMP")
+}
+
+/// As a row of a SELECT would show them. What the text in information_schema is of depends on the session that wrote it.
+async fn read_defaults(wire: &mut Wire, table: &mut Table, columns: &[usize]) -> WireResult<()> {
+    let expression = |index: &usize| {
+        let column = table.columns.get(*index)?;
+        let float = if column.kind == ColumnType::Float { "+0e0" } else { "" };
+        Some(format!("DEFAULT(t.{}){float}", name(&column.name)))
+    };
+    let expressions: Vec<String> = columns.iter().filter_map(expression).collect();
+    let sql = format!(
+        "SELECT {} FROM (SELECT 1) one LEFT JOIN {}.{} t ON FALSE",
+        expressions.join(","),
+        name(&table.db),
+        name(&table.name)
+    );
+    match wire.start_query(&sql).await {
+        Ok(_) => {}
+        // Without the right to read it: then its rows are not read either.
+        Err(WireError::Server { code, message, .. }) => {
+            tracing::warn!(table = table.full_name(), code, message, "the defaults of a table cannot be read");
+            return Ok(());
+        }
+        Err(error) => return Err(error),
+    }
+    let mut cells = Cells::new();
+    while wire.next_row(&mut cells).await? {
+        let payload = wire.payload();
+        for (index, cell) in columns.iter().zip(&cells) {
+            if let Some(column) = table.columns.get_mut(*index) {
+                column.default = ColumnDefault::of_cell(cell.clone().and_then(|cell| payload.get(cell)));
+            }
+        }
+    }
+    Ok(())
+}
+
 fn columns_sql(filter: &str) -> String {
     format!(
-        "SELECT table_schema, table_name, column_name, column_type, character_set_name, is_nullable, generation_expression \
+        "SELECT table_schema, table_name, column_name, column_type, character_set_name, is_nullable, generation_expression, \
+         column_default, extra \
          FROM information_schema.columns WHERE {filter} ORDER BY table_schema, table_name, ordinal_position"
     )
 }

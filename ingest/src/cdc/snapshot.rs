@@ -283,7 +283,13 @@ mod tests {
     use super::*;
 
     fn table() -> Table {
-        let column = |name: &str, kind| Column { name: name.to_owned(), kind, nullable: false, generated: false };
+        let column = |name: &str, kind| Column {
+            name: name.to_owned(),
+            kind,
+            nullable: false,
+            generated: false,
+            default: Default::default(),
+        };
         Table {
             db: "shop_0".to_owned(),
             name: "st`ock".to_owned(),

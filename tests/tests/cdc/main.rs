@@ -4,6 +4,7 @@ mod anew;
 mod failover;
 mod faults;
 mod fold;
+mod images;
 mod limits;
 mod long;
 mod many_orders;

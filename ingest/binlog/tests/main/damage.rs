@@ -44,7 +44,13 @@ fn everything() -> (Table, Vec<Option<Option<Vec<u8>>>>) {
     let mut table = Table { db: "d".into(), name: "t".into(), columns: Vec::new(), primary_key: vec![0] };
     let mut cells = Vec::new();
     for (index, (kind, value)) in columns.into_iter().enumerate() {
-        table.columns.push(Column { name: format!("c{index}"), kind, nullable: true, generated: false });
+        table.columns.push(Column {
+            name: format!("c{index}"),
+            kind,
+            nullable: true,
+            generated: false,
+            default: Default::default(),
+        });
         cells.push(Some(Some(value)));
     }
     (table, cells)

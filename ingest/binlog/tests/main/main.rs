@@ -15,6 +15,7 @@ pub fn table(kinds: Vec<ColumnType>) -> Table {
         kind,
         nullable: true,
         generated: false,
+        default: Default::default(),
     });
     Table { db: "shop".into(), name: "t".into(), columns: columns.collect(), primary_key: vec![0] }
 }

@@ -1,8 +1,8 @@
 //! `ALTER TABLE`: one clause after the other.
 
-use linli_binlog::{Charset, Column, ColumnType, Table};
+use linli_binlog::{Charset, Column, ColumnDefault, ColumnType, Table};
 
-use super::create::{Definition, Place, column, definition, place};
+use super::create::{Definition, Place, column, default_of, definition, place};
 use super::types::charset_clause;
 use super::{Effect, Reading, TableName, Token, group, is, parts, skip_symbol, skip_word, skip_words, take_name};
 use crate::cdc::catalog::Known;
@@ -72,6 +72,10 @@ impl Altered {
         }
         if skip_word(&mut rest, "rename") {
             return self.rename(reading, rest);
+        }
+        if skip_word(&mut rest, "alter") {
+            self.alter(rest);
+            return Ok(());
         }
         if skip_words(&mut rest, &["convert", "to"]) {
             let charset = charset_clause(&mut rest).ok_or("CONVERT TO is not understood")?;
@@ -219,6 +223,25 @@ impl Altered {
             false => (reading.db.to_owned(), name),
         });
         Ok(())
+    }
+
+    /// `ALTER [COLUMN] a SET DEFAULT x` or `DROP DEFAULT`; of indexes and constraints nothing matters.
+    fn alter(&mut self, mut rest: &[Token]) {
+        const OTHERS: [&str; 4] = ["index", "key", "check", "constraint"];
+        if OTHERS.iter().any(|other| is(rest, other)) {
+            return;
+        }
+        skip_word(&mut rest, "column");
+        skip_words(&mut rest, &["if", "exists"]);
+        let column = take_name(&mut rest).and_then(|name| self.table.column(&name));
+        let Some(column) = column.and_then(|index| self.table.columns.get_mut(index)) else {
+            return;
+        };
+        if skip_words(&mut rest, &["set", "default"]) {
+            column.default = default_of(&mut rest, &column.kind);
+        } else if skip_words(&mut rest, &["drop", "default"]) {
+            column.default = ColumnDefault::implicit(&column.kind, column.nullable);
+        }
     }
 
     fn convert(&mut self, charset: String) -> Result<(), String> {

@@ -1,6 +1,6 @@
 //! `CREATE TABLE`: columns and primary key.
 
-use linli_binlog::{Column, Table};
+use linli_binlog::{Column, ColumnDefault, ColumnType, Literal, Table};
 
 use super::types::{TypeText, charset_clause, column_type};
 use super::{Effect, Reading, TableName, Token, group, is, parts, skip_word, skip_words, take_name};
@@ -165,9 +165,12 @@ pub(super) fn column(
         return Err(format!("the type of column {name:?} is not understood ({shown})"));
     };
     let (mut nullable, mut primary, mut generated) = (!not_null, false, false);
+    let mut default = None;
     let mut attributes = rest;
     while let Some(first) = attributes.first() {
-        if group(&mut attributes).is_some() {
+        if skip_word(&mut attributes, "default") {
+            default = Some(default_of(&mut attributes, &kind));
+        } else if group(&mut attributes).is_some() {
             continue; // an expression
         }
         if skip_words(&mut attributes, &["not", "null"]) {
@@ -175,7 +178,7 @@ pub(super) fn column(
         } else if skip_words(&mut attributes, &["primary", "key"]) || skip_words(&mut attributes, &["primary"]) {
             (primary, nullable) = (true, false);
         } else if skip_words(&mut attributes, &["unique", "key"]) || skip_words(&mut attributes, &["comment"]) {
-        } else if first.is("references") || first.is("default") || first.is("on") {
+        } else if first.is("references") || first.is("on") {
             attributes = attributes.get(2..).unwrap_or_default(); // with the value behind it
         } else if skip_word(&mut attributes, "key") {
             (primary, nullable) = (true, false);
@@ -184,7 +187,65 @@ pub(super) fn column(
             attributes = attributes.get(1..).unwrap_or_default();
         }
     }
-    Ok(Definition::Column { column: Column { name, kind, nullable, generated }, primary })
+    let default = default.unwrap_or_else(|| ColumnDefault::implicit(&kind, nullable));
+    Ok(Definition::Column { column: Column { name, kind, nullable, generated, default }, primary })
+}
+
+/// The value behind DEFAULT, taken from `rest`; unknown where it is an expression, whose outcome the log tells.
+pub(super) fn default_of(rest: &mut &[Token], kind: &ColumnType) -> ColumnDefault {
+    if group(rest).is_some() {
+        return ColumnDefault::Unknown;
+    }
+    let literal = match *rest {
+        [Token::Symbol(sign @ ('-' | '+')), number, ..] => {
+            let sign = if *sign == '-' { "-" } else { "" };
+            number_of(number).map(|number| (2, Literal::Number(format!("{sign}{number}"))))
+        }
+        [Token::Word(word), Token::Text(digits), ..] if word.eq_ignore_ascii_case("b") => {
+            bits(digits).map(|bytes| (2, Literal::Bytes(bytes)))
+        }
+        [Token::Word(word), Token::Text(digits), ..] if word.eq_ignore_ascii_case("x") => {
+            hex(digits).map(|bytes| (2, Literal::Bytes(bytes)))
+        }
+        [Token::Word(word), Token::Text(text), ..] if word.starts_with('_') || word.eq_ignore_ascii_case("n") => {
+            Some((2, Literal::Text(text.clone())))
+        }
+        [Token::Text(text), ..] => Some((1, Literal::Text(text.clone()))),
+        [word, ..] if word.is("null") => Some((1, Literal::Null)),
+        [word, ..] if word.is("true") => Some((1, Literal::Number("1".to_owned()))),
+        [word, ..] if word.is("false") => Some((1, Literal::Number("0".to_owned()))),
+        [Token::Word(word), ..] if word.starts_with("0x") => hex(&word[2..]).map(|bytes| (1, Literal::Bytes(bytes))),
+        [number, ..] => number_of(number).map(|number| (1, Literal::Number(number))),
+        [] => None,
+    };
+    let (taken, default) = match literal {
+        Some((taken, literal)) => (taken, ColumnDefault::of_literal(kind, &literal)),
+        None => (1, ColumnDefault::Unknown), // CURRENT_TIMESTAMP, whose digits in parentheses are skipped after
+    };
+    *rest = rest.get(taken..).unwrap_or_default();
+    default
+}
+
+/// A number, be it `1.5` or `1e3`.
+fn number_of(token: &Token) -> Option<String> {
+    match token {
+        Token::Number(text) => Some(text.clone()),
+        Token::Word(text) if text.starts_with(|c: char| c.is_ascii_digit()) => {
+            text.parse::<f64>().is_ok().then(|| text.clone())
+        }
+        _ => None,
+    }
+}
+
+fn hex(digits: &str) -> Option<Vec<u8>> {
+    let digits = if digits.len() % 2 == 0 { digits.to_owned() } else { format!("0{digits}") };
+    let byte = |at: usize| u8::from_str_radix(digits.get(at..at + 2)?, 16).ok();
+    (0..digits.len()).step_by(2).map(byte).collect()
+}
+
+fn bits(digits: &str) -> Option<Vec<u8>> {
+    let value = u64::from_str_radix(digits, 2).ok()?;
+    Some(value.to_be_bytes().into_iter().skip_while(|byte| *byte == 0).collect())
 }
 
 /// Names of columns in parentheses, without lengths and orders.

@@ -185,3 +185,45 @@ fn types_are_read_as_servers_write_them() {
     );
     assert_eq!(types::from_information_schema("hypercube", None, true), None);
 }
+
+#[test]
+fn defaults_are_followed() {
+    use linli_binlog::ColumnDefault::{Null, Text, Unknown};
+    let text = |text: &str| Text(text.to_owned());
+    let mut shop = Shop::new();
+    shop.run(
+        "CREATE TABLE t (a INT DEFAULT -7 NOT NULL, b VARCHAR(9) DEFAULT 'x' COMMENT 'default 5', c DATETIME(3) DEFAULT CURRENT_TIMESTAMP(3) \
+         ON UPDATE CURRENT_TIMESTAMP(3), d INT, e DECIMAL(5,2) NOT NULL DEFAULT 1.5, f INT DEFAULT (1 + 1), g BIT(3) DEFAULT b'101', \
+         h TINYINT DEFAULT TRUE, i VARBINARY(4) DEFAULT 0x6162, j DOUBLE DEFAULT 1e3, k INT NOT NULL, l ENUM('p','q') DEFAULT _utf8mb4'Q', \
+         m CHAR(3) DEFAULT NULL, PRIMARY KEY (a))",
+    );
+    let defaults =
+        |shop: &Shop| -> Vec<_> { shop.table("t").columns.into_iter().map(|column| column.default).collect() };
+    let bits = linli_binlog::ColumnDefault::of_cell(Some(&[5]));
+    assert_eq!(
+        defaults(&shop),
+        [
+            text("-7"),
+            text("x"),
+            Unknown,
+            Null,
+            text("1.50"),
+            Unknown,
+            bits,
+            text("1"),
+            text("ab"),
+            text("1e3"),
+            text("0"),
+            text("q"),
+            Null
+        ]
+    );
+    shop.run("ALTER TABLE t ALTER a SET DEFAULT 8, ALTER COLUMN k SET DEFAULT 9, ALTER b DROP DEFAULT, ALTER INDEX x INVISIBLE")
+        .run("ALTER TABLE t MODIFY d BIGINT DEFAULT 4, CHANGE h hh INT NOT NULL, RENAME COLUMN e TO ee");
+    let now = defaults(&shop);
+    assert_eq!(
+        [&now[0], &now[10], &now[1], &now[3], &now[7], &now[4]],
+        [&text("8"), &text("9"), &Null, &text("4"), &text("0"), &text("1.50")]
+    );
+    assert!(shop.lost.is_empty());
+}
