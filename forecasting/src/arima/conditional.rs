@@ -45,7 +45,7 @@ impl<'a> Conditional<'a> {
 
     /// The value at the angles, and its gradient.
     pub fn evaluate(&mut self, angles: &[f64], gradient: &mut [f64]) -> Option<f64> {
-        self.shape.from_angles(angles, &mut self.coefficients);
+        self.shape.coefficients_at(angles, &mut self.coefficients);
         self.shape.expand(&self.coefficients, &mut self.phi, &mut self.theta);
         let (w, e) = (self.series, &mut self.errors);
         let mut squares = 0.0;
@@ -79,7 +79,7 @@ impl<'a> Conditional<'a> {
             }
         }
         self.shape.expand_adjoint(&self.coefficients, &to_phi, &to_theta, gradient);
-        self.shape.from_angles_adjoint(angles, gradient);
+        self.shape.coefficients_at_adjoint(angles, gradient);
         Some(0.5 * (squares / w.len() as f64).ln())
     }
 }

@@ -45,7 +45,7 @@ fn models() -> Vec<Arima> {
 fn coefficients(shape: Shape, seed: f64) -> Vec<f64> {
     let mut coefficients = vec![0.0; shape.coefficients()];
     let angles: Vec<f64> = noise(shape.coefficients(), seed).iter().map(|x| 1.2 * x).collect();
-    shape.from_angles(&angles, &mut coefficients);
+    shape.coefficients_at(&angles, &mut coefficients);
     coefficients
 }
 

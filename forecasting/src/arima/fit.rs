@@ -23,7 +23,7 @@ pub enum Effort {
 
 const CONDITIONAL: Limits = Limits { evaluations_max: 40, gradient_tolerance: 1e-3, decrease_tolerance: 1e-6 };
 const QUICK: Limits = Limits { evaluations_max: 200, gradient_tolerance: 1e-4, decrease_tolerance: 1e-8 };
-const COARSE: Limits = Limits { evaluations_max: 200, gradient_tolerance: 1e-4, decrease_tolerance: 1e-9 };
+const COARSE: Limits = Limits { evaluations_max: 60, gradient_tolerance: 1e-3, decrease_tolerance: 1e-7 };
 const POLISH: Limits = Limits { evaluations_max: 400, gradient_tolerance: 1e-9, decrease_tolerance: 1e-15 };
 /// First partial autocorrelations of the factors on the grid of starts, by the number of factors.
 const FIRST: [&[f64]; 5] = [
@@ -46,6 +46,8 @@ const NEARLY: f64 = 2.0;
 /// Points are searched from only if they differ by this much in some angle.
 const APART: f64 = 0.3;
 
+/// Ends of coarse searches that are polished.
+const POLISHED: usize = 2;
 /// Numbers that one fit may hold: half a gigabyte.
 const CELLS_MAX: usize = 1 << 26;
 
@@ -110,14 +112,16 @@ pub fn maximise(model: &Arima, design: &Design, effort: Effort, guess: Option<&[
         Effort::Quick => (vec![conditional_start(design, shape)], QUICK),
         Effort::Thorough => (all_starts(design, shape, &mut likelihood), COARSE),
     };
-    starts.extend(guess.map(|guess| shape.to_angles(guess)));
+    starts.extend(guess.map(|guess| shape.angles_of(guess)));
     let found = starts.iter().filter_map(|start| climb(&mut likelihood, shape, start, limits));
-    let best = found.min_by(|a, b| a.value.total_cmp(&b.value));
+    let mut found: Vec<Minimum> = found.collect();
+    found.sort_by(|a, b| a.value.total_cmp(&b.value));
+    if effort == Effort::Thorough {
+        found.truncate(POLISHED);
+        found = found.into_iter().map(|end| polished(&mut likelihood, shape, end)).collect();
+    }
+    let best = found.into_iter().min_by(|a, b| a.value.total_cmp(&b.value));
     let best = best.ok_or_else(|| Error::NoOptimum { model: model.to_string() })?;
-    let best = match effort {
-        Effort::Quick => best,
-        Effort::Thorough => polished(&mut likelihood, shape, best),
-    };
     finish(model, likelihood, shape, best, starts.len())
 }
 
@@ -137,20 +141,20 @@ fn check_size(model: &Arima, design: &Design, shape: Shape) -> Result<()> {
 pub fn maximise_near(model: &Arima, design: &Design, guess: &[f64]) -> Result<Optimum> {
     let shape = Shape::of(model);
     let mut likelihood = Likelihood::new(design, shape);
-    let best = climb(&mut likelihood, shape, &shape.to_angles(guess), POLISH);
+    let best = climb(&mut likelihood, shape, &shape.angles_of(guess), POLISH);
     let best = best.ok_or_else(|| Error::NoOptimum { model: model.to_string() })?;
     finish(model, likelihood, shape, best, 1)
 }
 
-fn polished(likelihood: &mut Likelihood<'_>, shape: Shape, best: Minimum) -> Minimum {
-    let polished = climb(likelihood, shape, &best.point, POLISH);
-    polished.filter(|polished| polished.value <= best.value).unwrap_or(best)
+fn polished(likelihood: &mut Likelihood<'_>, shape: Shape, end: Minimum) -> Minimum {
+    let polished = climb(likelihood, shape, &end.point, POLISH);
+    polished.filter(|polished| polished.value <= end.value).unwrap_or(end)
 }
 
 fn climb(likelihood: &mut Likelihood<'_>, shape: Shape, start: &[f64], limits: Limits) -> Option<Minimum> {
     let mut coefficients = vec![0.0; shape.coefficients()];
     minimise(start, limits, |angles, gradient| {
-        shape.from_angles(angles, &mut coefficients);
+        shape.coefficients_at(angles, &mut coefficients);
         objective(likelihood, shape, angles, &coefficients, gradient)
     })
 }
@@ -163,7 +167,7 @@ fn finish(
     starts: usize,
 ) -> Result<Optimum> {
     let mut coefficients = vec![0.0; shape.coefficients()];
-    shape.from_angles(&best.point, &mut coefficients);
+    shape.coefficients_at(&best.point, &mut coefficients);
     let value = likelihood
         .evaluate(&coefficients, Regression::Concentrated, None)
         .ok_or_else(|| Error::NoOptimum { model: model.to_string() })?;
@@ -187,7 +191,7 @@ fn objective(
     gradient: &mut [f64],
 ) -> Option<f64> {
     let value = likelihood.evaluate(coefficients, Regression::Concentrated, Some(gradient))?;
-    shape.from_angles_adjoint(angles, gradient);
+    shape.coefficients_at_adjoint(angles, gradient);
     gradient.iter().all(|value| value.is_finite()).then_some(value)
 }
 
@@ -219,7 +223,7 @@ fn all_starts(design: &Design, shape: Shape, likelihood: &mut Likelihood<'_>) ->
     let mut coefficients = vec![0.0; shape.coefficients()];
     let mut grid: Vec<(f64, Vec<f64>)> = Vec::with_capacity(candidates.len());
     for angles in candidates {
-        shape.from_angles(&angles, &mut coefficients);
+        shape.coefficients_at(&angles, &mut coefficients);
         if let Some(value) = likelihood.evaluate(&coefficients, Regression::Concentrated, None) {
             grid.push((value, angles));
         }

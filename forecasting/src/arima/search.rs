@@ -1,7 +1,7 @@
 //! Unconstrained minimisation: BFGS with a backtracking line search.
 //!
 //! The objective is a negative log-likelihood per observation in coordinates in which its curvature is near one
-//! ([`super::shape::Shape::from_angles`]), so that the identity is a good first metric (Nocedal and Wright 2006, §6.1).
+//! ([`super::shape::Shape::coefficients_at`]), so that the identity is a good first metric (Nocedal and Wright 2006, §6.1).
 
 /// When to stop, and how far to go in one step.
 #[derive(Clone, Copy, Debug)]

@@ -73,7 +73,7 @@ impl Shape {
     /// The Fisher information of one coefficient is near `n / (1 − r²)`, so that in `u` it is near `n`: the search sees
     /// a round bowl. The boundary lies at a finite `u` and is met with slope zero, as the likelihood meets an
     /// uninvertible moving average; angles past it reflect.
-    pub fn from_angles(&self, angles: &[f64], coefficients: &mut [f64]) {
+    pub fn coefficients_at(&self, angles: &[f64], coefficients: &mut [f64]) {
         for (range, kind) in self.factors() {
             let mut partial = [0.0; COEFFICIENTS_MAX];
             let partial = &mut partial[..range.len()];
@@ -89,7 +89,7 @@ impl Shape {
     }
 
     /// Turns the gradient with respect to coefficients into one with respect to angles, in place.
-    pub fn from_angles_adjoint(&self, angles: &[f64], gradient: &mut [f64]) {
+    pub fn coefficients_at_adjoint(&self, angles: &[f64], gradient: &mut [f64]) {
         for (range, kind) in self.factors() {
             let mut partial = [0.0; COEFFICIENTS_MAX];
             let partial = &mut partial[..range.len()];
@@ -107,8 +107,8 @@ impl Shape {
         }
     }
 
-    /// The inverse of [`Shape::from_angles`]; a factor on or past the boundary is first drawn towards zero.
-    pub fn to_angles(&self, coefficients: &[f64]) -> Vec<f64> {
+    /// The inverse of [`Shape::coefficients_at`]; a factor on or past the boundary is first drawn towards zero.
+    pub fn angles_of(&self, coefficients: &[f64]) -> Vec<f64> {
         let mut angles = Vec::with_capacity(self.coefficients());
         for (range, kind) in self.factors() {
             let sign = if kind == Kind::MovingAverage { -1.0 } else { 1.0 };
@@ -147,8 +147,8 @@ mod tests {
     fn angles_go_there_and_back() {
         let angles = [0.3, -0.8, 1.2, 0.5, -0.2, 0.9];
         let mut coefficients = [0.0; 6];
-        SHAPE.from_angles(&angles, &mut coefficients);
-        for (given, found) in angles.iter().zip(SHAPE.to_angles(&coefficients)) {
+        SHAPE.coefficients_at(&angles, &mut coefficients);
+        for (given, found) in angles.iter().zip(SHAPE.angles_of(&coefficients)) {
             assert!((given - found).abs() < 1e-9);
         }
     }
@@ -159,14 +159,14 @@ mod tests {
         let weights: Vec<f64> = (0..16).map(|i| (f64::from(i) * 1.7).sin()).collect();
         let value = |angles: &[f64]| {
             let (mut coefficients, mut phi, mut theta) = ([0.0; 6], [0.0; 6], [0.0; 9]);
-            SHAPE.from_angles(angles, &mut coefficients);
+            SHAPE.coefficients_at(angles, &mut coefficients);
             SHAPE.expand(&coefficients, &mut phi, &mut theta);
             phi.iter().chain(&theta).zip(&weights).map(|(a, w)| a * w).sum::<f64>()
         };
         let (mut coefficients, mut gradient) = ([0.0; 6], [0.0; 6]);
-        SHAPE.from_angles(&angles, &mut coefficients);
+        SHAPE.coefficients_at(&angles, &mut coefficients);
         SHAPE.expand_adjoint(&coefficients, &weights[..6], &weights[6..15], &mut gradient);
-        SHAPE.from_angles_adjoint(&angles, &mut gradient);
+        SHAPE.coefficients_at_adjoint(&angles, &mut gradient);
         for i in 0..6 {
             let (mut up, mut down) = (angles, angles);
             up[i] += 1e-6;

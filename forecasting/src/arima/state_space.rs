@@ -195,7 +195,6 @@ impl StateSpace {
 
     /// Takes a value in; its scaled residual, or `NaN` where it settled a part of the diffuse start.
     fn update(&self, value: f64, seen: &mut Filtered) -> f64 {
-        let size = self.size();
         let state = &mut seen.state;
         let innovation = value - self.observe(&state.mean);
         let known = self.covariance_with_value(&state.covariance);
@@ -204,15 +203,11 @@ impl StateSpace {
             let unknown = self.covariance_with_value(&state.diffuse);
             let diffuse = self.observe(&unknown);
             if diffuse > DIFFUSE_NONE {
-                for i in 0..size {
-                    let gain = unknown[i] / diffuse;
-                    state.mean[i] += gain * innovation;
-                    for j in 0..size {
-                        state.covariance[i * size + j] += gain * unknown[j] * variance / diffuse
-                            - (known[i] * unknown[j] + unknown[i] * known[j]) / diffuse;
-                        state.diffuse[i * size + j] -= gain * unknown[j];
-                    }
-                }
+                add(&mut state.mean, innovation / diffuse, &unknown);
+                add_outer(&mut state.covariance, variance / (diffuse * diffuse), &unknown, &unknown);
+                add_outer(&mut state.covariance, -1.0 / diffuse, &known, &unknown);
+                add_outer(&mut state.covariance, -1.0 / diffuse, &unknown, &known);
+                add_outer(&mut state.diffuse, -1.0 / diffuse, &unknown, &unknown);
                 if state.diffuse.iter().all(|value| value.abs() < DIFFUSE_NONE) {
                     state.diffuse = Vec::new();
                 }
@@ -220,17 +215,24 @@ impl StateSpace {
                 return f64::NAN;
             }
         }
-        for i in 0..size {
-            let gain = known[i] / variance;
-            state.mean[i] += gain * innovation;
-            for j in 0..size {
-                state.covariance[i * size + j] -= gain * known[j];
-            }
-        }
+        add(&mut state.mean, innovation / variance, &known);
+        add_outer(&mut state.covariance, -1.0 / variance, &known, &known);
         let residual = innovation / variance.sqrt();
         seen.sum_of_squares += residual * residual;
         seen.log_variances += variance.ln();
         seen.used += 1;
         residual
+    }
+}
+
+/// `x += s a`.
+fn add(x: &mut [f64], s: f64, a: &[f64]) {
+    x.iter_mut().zip(a).for_each(|(x, a)| *x += s * a);
+}
+
+/// `X += s a bᵀ`.
+fn add_outer(matrix: &mut [f64], s: f64, a: &[f64], b: &[f64]) {
+    for (row, a) in matrix.chunks_exact_mut(b.len()).zip(a) {
+        add(row, s * a, b);
     }
 }

@@ -137,19 +137,14 @@ fn repeated_difference(x: &[f64], times: usize) -> Vec<f64> {
 fn interpolated(values: &[f64]) -> Vec<f64> {
     let mut filled = values.to_vec();
     let mut before: Option<usize> = None;
-    for t in 0..values.len() {
-        if values[t].is_nan() {
-            continue;
-        }
-        let start = before.map_or(0, |before| before + 1);
-        for gap in start..t {
-            filled[gap] = match before {
-                Some(left) => {
-                    let share = (gap - left) as f64 / (t - left) as f64;
-                    values[left] + share * (values[t] - values[left])
-                }
-                None => values[t],
-            };
+    for t in (0..values.len()).filter(|t| !values[*t].is_nan()) {
+        match before {
+            Some(left) => {
+                let slope = (values[t] - values[left]) / (t - left) as f64;
+                let inside = filled[left + 1..t].iter_mut().enumerate();
+                inside.for_each(|(i, value)| *value = values[left] + slope * (i + 1) as f64);
+            }
+            None => filled[..t].fill(values[t]),
         }
         before = Some(t);
     }
@@ -157,4 +152,16 @@ fn interpolated(values: &[f64]) -> Vec<f64> {
         filled[last + 1..].fill(values[last]);
     }
     filled
+}
+
+#[cfg(test)]
+mod tests {
+    use super::interpolated;
+
+    #[test]
+    fn gaps_are_bridged() {
+        let missing = f64::NAN;
+        let filled = interpolated(&[missing, 1.0, missing, missing, 4.0, missing]);
+        assert_eq!(filled, [1.0, 1.0, 2.0, 3.0, 4.0, 4.0]);
+    }
 }

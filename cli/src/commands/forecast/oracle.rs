@@ -188,3 +188,32 @@ pub fn text(results: &Results) -> String {
     });
     fits.chain(auto).collect::<Vec<_>>().join("\n")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cases_are_answered_in_order_and_refusals_say_why() {
+        let text = r#"{"fits": [
+            {"id": "sales", "y": [3, 5, null, 6, 4, 8, 7, 5, 9, 8, 6, 10], "period": 1, "order": [0, 1, 1],
+             "seasonal": [0, 0, 0], "include_mean": true, "xreg": null, "xreg_future": null, "horizon": 3},
+            {"id": "none", "y": [0, 0, 0, 0, 0, 0, 0], "period": 1, "order": [1, 1, 1], "seasonal": [0, 0, 0],
+             "horizon": 3},
+            {"id": "promoted", "y": [1, 9, 2, 3, 8, 1, 2, 9], "period": 1, "order": [0, 0, 0], "seasonal": [0, 0, 0],
+             "include_mean": true, "xreg": [0, 1, 0, 0, 1, 0, 0, 1], "xreg_future": [0, 1], "horizon": 2}],
+            "auto": [{"series": "waves", "y": [1, 4, 2, 5, 1, 4, 3, 5, 2, 4, 1, 5], "period": 1}]}"#;
+        let cases: Cases = serde_json::from_str(text).expect("cases");
+        let results = run(&cases);
+        let names: Vec<&str> = results.fits.iter().map(|fit| fit.id.as_str()).collect();
+        assert_eq!(names, ["sales", "promoted"]);
+        assert_eq!(results.fits[0].coef.keys().collect::<Vec<_>>(), ["ma1"], "a differenced series has no mean");
+        assert_eq!(results.fits[0].mean.len(), 3);
+        let promoted = &results.fits[1];
+        assert!((promoted.mean[1] - promoted.mean[0] - promoted.coef["x1"]).abs() < 1e-9);
+        assert!(promoted.lo95[0] < promoted.lo80[0] && promoted.hi80[0] < promoted.hi95[0]);
+        assert_eq!(results.auto.len(), 1);
+        assert_eq!(results.refused.len(), 1);
+        assert!(results.refused[0].name == "none" && results.refused[0].error.contains("constant"));
+    }
+}
