@@ -172,9 +172,7 @@ impl<S> Column<S> {
         kind.write(cell, Form::Json, &mut value)?;
         let mut json = Vec::new();
         match &self.transform {
-            Some(transform) => {
-                write_text(transform.apply(&String::from_utf8_lossy(&plain)).as_bytes(), Form::Json, &mut json)
-            }
+            Some(transform) => transform.write(&plain, Form::Json, &mut json),
             None => json.clone_from(&value),
         }
         Ok(Some(Filled { json: json.into(), value: Some([value.into(), plain.into()]) }))

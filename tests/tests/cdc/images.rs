@@ -8,8 +8,8 @@ use linli_connectors::log::{Batch, OpenOptions, TopicPartition, open};
 use linli_tests::stack::{MariaDb, Mysql};
 use serde_json::Value;
 
-use crate::shop::{Server, Shop};
 use crate::runs::{PARTITIONS, catch_up};
+use crate::shop::{Server, Shop};
 use crate::wait;
 
 /// Literals of every kind, NULLs, zeros of types, and what the server computes.
