@@ -1,6 +1,8 @@
 //! The likelihood against two other ways of computing it, and its gradient against differences.
 
 use super::design::Design;
+use super::dispatch::evaluate_best;
+use super::lanes::{LANES, Lanes};
 use super::likelihood::{Likelihood, Regression};
 use super::order::{Arima, Order, Seasonal};
 use super::polynomial::difference;
@@ -114,9 +116,9 @@ fn the_filter_gives_the_density_of_the_whole_covariance() {
         let shape = Shape::of(model);
         let coefficients = coefficients(shape, number as f64);
         let (phi, theta) = expanded(shape, &coefficients);
-        let found = Likelihood::new(&design, shape).evaluate(&coefficients, Regression::Concentrated, None);
+        let found = Likelihood::<f64>::new(&[&design], shape).evaluate(&coefficients, Regression::Concentrated, None);
         let dense = dense_value(&design, &phi, &theta);
-        assert!((found.expect("finite") - dense).abs() < 1e-9, "{model}: {found:?} {dense}");
+        assert!((found - dense).abs() < 1e-9, "{model}: {found} {dense}");
     }
 }
 
@@ -135,7 +137,7 @@ fn gaps_have_the_likelihood_of_the_filter_on_levels() {
         let shape = Shape::of(&model);
         let coefficients = coefficients(shape, number as f64);
         let (phi, theta) = expanded(shape, &coefficients);
-        let found = Likelihood::new(&design, shape).evaluate(&coefficients, Regression::Concentrated, None);
+        let found = Likelihood::<f64>::new(&[&design], shape).evaluate(&coefficients, Regression::Concentrated, None);
         let mut start = Stationary::default();
         assert!(start.compute(&phi, &theta));
         let seasonal = model.seasonal();
@@ -145,7 +147,7 @@ fn gaps_have_the_likelihood_of_the_filter_on_levels() {
         let n = seen.used as f64;
         assert_eq!(seen.used, design.effective(), "{model}");
         let levels = 0.5 * ((seen.sum_of_squares / n).ln() + (seen.log_variances + seen.log_diffuse) / n);
-        assert!((found.expect("finite") - levels).abs() < 1e-8, "{model}: {found:?} {levels}");
+        assert!((found - levels).abs() < 1e-8, "{model}: {found} {levels}");
         tried += 1;
     }
     assert!(tried >= 3);
@@ -163,39 +165,58 @@ fn gradients_are_derivatives() {
         let design = Design::new(model, &series, &regressors).expect("a problem");
         let shape = Shape::of(model);
         let count = shape.coefficients();
-        let mut likelihood = Likelihood::new(&design, shape);
+        let mut likelihood = Likelihood::<f64>::new(&[&design], shape);
         let point = coefficients(shape, number as f64);
         let mut gradient = vec![0.0; count];
-        likelihood.evaluate(&point, Regression::Concentrated, Some(&mut gradient)).expect("finite");
-        for i in 0..count {
+        likelihood.evaluate(&point, Regression::Concentrated, Some(&mut gradient));
+        for (i, found) in gradient.iter().enumerate() {
             let numeric = central(&point, i, |moved| likelihood.evaluate(moved, Regression::Concentrated, None));
-            assert!(
-                (numeric - gradient[i]).abs() < 1e-6 * (1.0 + numeric.abs()),
-                "{model} {i}: {numeric} {}",
-                gradient[i]
-            );
+            assert!((numeric - found).abs() < 1e-6 * (1.0 + numeric.abs()), "{model} {i}: {numeric} {found}");
         }
         let given: Vec<f64> = noise(design.columns.len(), 9.0).iter().map(|x| 0.5 * x).collect();
         let all: Vec<f64> = point.iter().chain(&given).copied().collect();
         let mut gradient = vec![0.0; all.len()];
-        likelihood.evaluate(&point, Regression::Given(&given), Some(&mut gradient)).expect("finite");
-        for i in 0..all.len() {
+        likelihood.evaluate(&point, Regression::Given(&given), Some(&mut gradient));
+        for (i, found) in gradient.iter().enumerate() {
             let numeric = central(&all, i, |moved| {
                 likelihood.evaluate(&moved[..count], Regression::Given(&moved[count..]), None)
             });
-            assert!(
-                (numeric - gradient[i]).abs() < 1e-6 * (1.0 + numeric.abs()),
-                "{model} {i}: {numeric} {}",
-                gradient[i]
-            );
+            assert!((numeric - found).abs() < 1e-6 * (1.0 + numeric.abs()), "{model} {i}: {numeric} {found}");
         }
     }
 }
 
-fn central(point: &[f64], i: usize, mut value: impl FnMut(&[f64]) -> Option<f64>) -> f64 {
+/// Lanes are other points, other steps of the steady filter, and the same numbers.
+#[test]
+fn eight_points_at_a_time_are_one_at_a_time() {
+    let mut values = demand(50);
+    values[11] = f64::NAN;
+    let series = Series::new(values).expect("finite");
+    for model in models() {
+        let design = Design::new(&model, &series, &Regressors::none()).expect("a problem");
+        let shape = Shape::of(&model);
+        let points: Vec<Vec<f64>> = (0..LANES).map(|lane| coefficients(shape, 3.0 * lane as f64)).collect();
+        let side_by_side: Vec<Lanes> =
+            (0..shape.coefficients()).map(|i| Lanes(std::array::from_fn(|lane| points[lane][i]))).collect();
+        let mut gradients = vec![Lanes::ZERO; shape.coefficients()];
+        let mut likelihood = Likelihood::<Lanes>::new(&[&design], shape);
+        let found = evaluate_best(&mut likelihood, &side_by_side, Some(&mut gradients));
+        let mut single = Likelihood::<f64>::new(&[&design], shape);
+        for (lane, point) in points.iter().enumerate() {
+            let mut gradient = vec![0.0; shape.coefficients()];
+            let value = single.evaluate(point, Regression::Concentrated, Some(&mut gradient));
+            assert!((value - found.0[lane]).abs() < 1e-11, "{model}: {value} {}", found.0[lane]);
+            for (one, eight) in gradient.iter().zip(&gradients) {
+                assert!((one - eight.0[lane]).abs() < 1e-9 * (1.0 + one.abs()), "{model}: {one} {}", eight.0[lane]);
+            }
+        }
+    }
+}
+
+fn central(point: &[f64], i: usize, mut value: impl FnMut(&[f64]) -> f64) -> f64 {
     const STEP: f64 = 1e-6;
     let (mut up, mut down) = (point.to_vec(), point.to_vec());
     up[i] += STEP;
     down[i] -= STEP;
-    (value(&up).expect("finite") - value(&down).expect("finite")) / (2.0 * STEP)
+    (value(&up) - value(&down)) / (2.0 * STEP)
 }

@@ -9,6 +9,7 @@ use super::likelihood::{Likelihood, Regression};
 use super::order::Arima;
 use super::search::{Limits, Minimum, minimise};
 use super::shape::Shape;
+use super::side_by_side::SideBySide;
 use crate::{Error, Regressors, Result, Series};
 
 /// How hard the maximum is looked for.
@@ -16,15 +17,15 @@ use crate::{Error, Regressors, Result, Series};
 pub enum Effort {
     /// One search, from the conditional sum of squares: for comparing many models.
     Quick,
-    /// Searches from the conditional sum of squares and from the best points of a grid; the best is polished.
+    /// Searches from the conditional sum of squares and from the best points of a grid, side by side; the best is polished.
     #[default]
     Thorough,
 }
 
 const CONDITIONAL: Limits = Limits { evaluations_max: 40, gradient_tolerance: 1e-3, decrease_tolerance: 1e-6 };
 const QUICK: Limits = Limits { evaluations_max: 200, gradient_tolerance: 1e-4, decrease_tolerance: 1e-8 };
-const COARSE: Limits = Limits { evaluations_max: 60, gradient_tolerance: 1e-3, decrease_tolerance: 1e-7 };
-const POLISH: Limits = Limits { evaluations_max: 400, gradient_tolerance: 1e-9, decrease_tolerance: 1e-15 };
+const COARSE: Limits = Limits { evaluations_max: 60, gradient_tolerance: 1e-4, decrease_tolerance: 1e-9 };
+const POLISH: Limits = Limits { evaluations_max: 400, gradient_tolerance: 1e-8, decrease_tolerance: 1e-15 };
 /// First partial autocorrelations of the factors on the grid of starts, by the number of factors.
 const FIRST: [&[f64]; 5] = [
     &[],
@@ -37,17 +38,15 @@ const FIRST: [&[f64]; 5] = [
 const FREQUENCIES: usize = 12;
 /// Moduli of the inverse roots of such pairs: autoregressive, moving average.
 const PAIRS: [(f64, f64); 2] = [(0.95, 0.85), (0.85, 0.95)];
-/// Points of the grid that are searched from in any case.
-const GRID_STARTS: usize = 3;
-/// And at most, where they are nearly as good as the best: on noise the likelihood has many low hills.
+/// Points of the grid that are searched from in any case: with the conditional start, a lane each.
+const GRID_STARTS: usize = 7;
+/// At most, where they are nearly as good as the best: on noise the likelihood has many low hills.
 const GRID_STARTS_MAX: usize = 16;
 /// Log-likelihood below the best point of the grid that is nearly as good.
 const NEARLY: f64 = 2.0;
 /// Points are searched from only if they differ by this much in some angle.
 const APART: f64 = 0.3;
 
-/// Ends of coarse searches that are polished.
-const POLISHED: usize = 2;
 /// Numbers that one fit may hold: half a gigabyte.
 const CELLS_MAX: usize = 1 << 26;
 
@@ -107,22 +106,25 @@ impl Arima {
 pub fn maximise(model: &Arima, design: &Design, effort: Effort, guess: Option<&[f64]>) -> Result<Optimum> {
     let shape = Shape::of(model);
     check_size(model, design, shape)?;
-    let mut likelihood = Likelihood::new(design, shape);
-    let (mut starts, limits) = match effort {
-        Effort::Quick => (vec![conditional_start(design, shape)], QUICK),
-        Effort::Thorough => (all_starts(design, shape, &mut likelihood), COARSE),
-    };
+    let mut starts = vec![conditional_start(design, shape)];
     starts.extend(guess.map(|guess| shape.angles_of(guess)));
-    let found = starts.iter().filter_map(|start| climb(&mut likelihood, shape, start, limits));
-    let mut found: Vec<Minimum> = found.collect();
-    found.sort_by(|a, b| a.value.total_cmp(&b.value));
-    if effort == Effort::Thorough {
-        found.truncate(POLISHED);
-        found = found.into_iter().map(|end| polished(&mut likelihood, shape, end)).collect();
-    }
-    let best = found.into_iter().min_by(|a, b| a.value.total_cmp(&b.value));
-    let best = best.ok_or_else(|| Error::NoOptimum { model: model.to_string() })?;
-    finish(model, likelihood, shape, best, starts.len())
+    let (best, evaluations) = match effort {
+        Effort::Quick => {
+            let mut likelihood: Likelihood<f64> = Likelihood::new(&[design], shape);
+            let found = starts.iter().filter_map(|start| climb(&mut likelihood, shape, start, QUICK));
+            (found.min_by(|a, b| a.value.total_cmp(&b.value)), likelihood.evaluations)
+        }
+        Effort::Thorough => {
+            let mut side = SideBySide::new(&[design], shape);
+            starts.extend(grid_starts(design, shape, &mut side));
+            let ends = side.climb(&starts, COARSE);
+            let best = ends.into_iter().min_by(|a, b| a.value.total_cmp(&b.value));
+            let mut likelihood: Likelihood<f64> = Likelihood::new(&[design], shape);
+            let polished = best.and_then(|best| climb(&mut likelihood, shape, &best.point, POLISH).or(Some(best)));
+            (polished, side.evaluations() + likelihood.evaluations)
+        }
+    };
+    finish(model, design, best, evaluations, starts.len())
 }
 
 /// Gains are kept of every step, innovations of every column.
@@ -140,59 +142,34 @@ fn check_size(model: &Arima, design: &Design, shape: Shape) -> Result<()> {
 /// Searches from given coefficients alone, to the end.
 pub fn maximise_near(model: &Arima, design: &Design, guess: &[f64]) -> Result<Optimum> {
     let shape = Shape::of(model);
-    let mut likelihood = Likelihood::new(design, shape);
+    let mut likelihood: Likelihood<f64> = Likelihood::new(&[design], shape);
     let best = climb(&mut likelihood, shape, &shape.angles_of(guess), POLISH);
-    let best = best.ok_or_else(|| Error::NoOptimum { model: model.to_string() })?;
-    finish(model, likelihood, shape, best, 1)
+    finish(model, design, best, likelihood.evaluations, 1)
 }
 
-fn polished(likelihood: &mut Likelihood<'_>, shape: Shape, end: Minimum) -> Minimum {
-    let polished = climb(likelihood, shape, &end.point, POLISH);
-    polished.filter(|polished| polished.value <= end.value).unwrap_or(end)
-}
-
-fn climb(likelihood: &mut Likelihood<'_>, shape: Shape, start: &[f64], limits: Limits) -> Option<Minimum> {
+fn climb(likelihood: &mut Likelihood<f64>, shape: Shape, start: &[f64], limits: Limits) -> Option<Minimum> {
     let mut coefficients = vec![0.0; shape.coefficients()];
     minimise(start, limits, |angles, gradient| {
         shape.coefficients_at(angles, &mut coefficients);
-        objective(likelihood, shape, angles, &coefficients, gradient)
+        let value = likelihood.evaluate(&coefficients, Regression::Concentrated, Some(gradient));
+        shape.coefficients_at_adjoint(angles, gradient);
+        value
     })
 }
 
-fn finish(
-    model: &Arima,
-    mut likelihood: Likelihood<'_>,
-    shape: Shape,
-    best: Minimum,
-    starts: usize,
-) -> Result<Optimum> {
+fn finish(model: &Arima, design: &Design, best: Option<Minimum>, evaluations: usize, starts: usize) -> Result<Optimum> {
+    let missing = || Error::NoOptimum { model: model.to_string() };
+    let best = best.ok_or_else(missing)?;
+    let shape = Shape::of(model);
     let mut coefficients = vec![0.0; shape.coefficients()];
     shape.coefficients_at(&best.point, &mut coefficients);
-    let value = likelihood
-        .evaluate(&coefficients, Regression::Concentrated, None)
-        .ok_or_else(|| Error::NoOptimum { model: model.to_string() })?;
-    likelihood.keep_regression();
-    Ok(Optimum {
-        coefficients,
-        regression: likelihood.regression.clone(),
-        value,
-        sum_of_squares: likelihood.sum_of_squares,
-        minimum: best,
-        evaluations: likelihood.evaluations,
-        starts,
-    })
-}
-
-fn objective(
-    likelihood: &mut Likelihood<'_>,
-    shape: Shape,
-    angles: &[f64],
-    coefficients: &[f64],
-    gradient: &mut [f64],
-) -> Option<f64> {
-    let value = likelihood.evaluate(coefficients, Regression::Concentrated, Some(gradient))?;
-    shape.coefficients_at_adjoint(angles, gradient);
-    gradient.iter().all(|value| value.is_finite()).then_some(value)
+    let mut likelihood: Likelihood<f64> = Likelihood::new(&[design], shape);
+    let value = likelihood.evaluate(&coefficients, Regression::Concentrated, None);
+    if !value.is_finite() {
+        return Err(missing());
+    }
+    let (regression, sum_of_squares) = (likelihood.regression(), likelihood.sum_of_squares);
+    Ok(Optimum { coefficients, regression, value, sum_of_squares, minimum: best, evaluations, starts })
 }
 
 /// The minimum of the conditional sum of squares, from zero.
@@ -203,8 +180,8 @@ fn conditional_start(design: &Design, shape: Shape) -> Vec<f64> {
     found.map_or(zero, |found| found.point)
 }
 
-/// The conditional start and the best points of a grid over the first partial autocorrelations of each factor.
-fn all_starts(design: &Design, shape: Shape, likelihood: &mut Likelihood<'_>) -> Vec<Vec<f64>> {
+/// The best points of a grid over the first partial autocorrelations of each factor, and of hidden cycles.
+fn grid_starts(design: &Design, shape: Shape, side: &mut SideBySide) -> Vec<Vec<f64>> {
     let factors = || shape.factors().into_iter().map(|(range, _)| range).filter(|range| !range.is_empty());
     let count = factors().count();
     let values = FIRST[count];
@@ -220,25 +197,19 @@ fn all_starts(design: &Design, shape: Shape, likelihood: &mut Likelihood<'_>) ->
         })
         .collect();
     candidates.extend(cycles(shape));
-    let mut coefficients = vec![0.0; shape.coefficients()];
-    let mut grid: Vec<(f64, Vec<f64>)> = Vec::with_capacity(candidates.len());
-    for angles in candidates {
-        shape.coefficients_at(&angles, &mut coefficients);
-        if let Some(value) = likelihood.evaluate(&coefficients, Regression::Concentrated, None) {
-            grid.push((value, angles));
-        }
-    }
+    let valued = side.values(&candidates).into_iter().zip(candidates);
+    let mut grid: Vec<(f64, Vec<f64>)> = valued.filter(|(value, _)| value.is_finite()).collect();
     grid.sort_by(|a, b| a.0.total_cmp(&b.0));
-    let mut starts = vec![conditional_start(design, shape)];
+    let mut starts: Vec<Vec<f64>> = Vec::new();
     let margin = NEARLY / design.effective() as f64;
     let bound = grid.first().map_or(0.0, |(best, _)| best + margin);
     for (value, angles) in grid {
         let enough = if value <= bound { GRID_STARTS_MAX } else { GRID_STARTS };
-        if starts.len() > enough {
+        if starts.len() >= enough {
             break;
         }
         let apart = |other: &Vec<f64>| other.iter().zip(&angles).any(|(a, b)| (a - b).abs() > APART);
-        if starts[1..].iter().all(apart) {
+        if starts.iter().all(apart) {
             starts.push(angles);
         }
     }

@@ -22,7 +22,7 @@ pub fn covariance(design: &Design, shape: Shape, optimum: &Optimum) -> Option<Ve
         return Some(Vec::new());
     }
     let n = design.effective() as f64;
-    let mut likelihood = Likelihood::new(design, shape);
+    let mut likelihood: Likelihood<f64> = Likelihood::new(&[design], shape);
     let point: Vec<f64> = optimum.coefficients.iter().chain(&optimum.regression).copied().collect();
     let mut hessian = vec![0.0; size * size];
     let (mut above, mut below) = (vec![0.0; size], vec![0.0; size]);
@@ -35,7 +35,10 @@ pub fn covariance(design: &Design, shape: Shape, optimum: &Optimum) -> Option<Ve
             if !stationary(shape, &moved[..arma]) {
                 return None;
             }
-            likelihood.evaluate(&moved[..arma], Regression::Given(&moved[arma..]), Some(gradient))?;
+            let given = Regression::Given(&moved[arma..]);
+            if !likelihood.evaluate(&moved[..arma], given, Some(gradient)).is_finite() {
+                return None;
+            }
         }
         for j in 0..size {
             hessian[i * size + j] = n * (above[j] - below[j]) / (2.0 * step);

@@ -13,6 +13,7 @@
 pub mod batch;
 mod conditional;
 mod design;
+mod dispatch;
 #[cfg(test)]
 mod exactness;
 mod fit;
@@ -20,11 +21,13 @@ mod fitted;
 mod forecast;
 mod hessian;
 mod innovations;
+mod lanes;
 mod likelihood;
 mod order;
 pub mod polynomial;
 mod search;
 mod shape;
+mod side_by_side;
 mod state_space;
 mod stationary;
 

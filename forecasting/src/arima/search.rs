@@ -33,70 +33,148 @@ pub struct Minimum {
     pub converged: bool,
 }
 
-/// Minimises `objective(point, gradient) -> value` from `start`; `None` where the start has no finite value. Points where
-/// the objective is `None` are stepped back from.
+/// One search, which asks for the objective at a point and is told: so that several can be evaluated at a time.
+#[derive(Clone, Debug)]
+pub struct Climb {
+    limits: Limits,
+    evaluations: usize,
+    point: Vec<f64>,
+    gradient: Vec<f64>,
+    /// Infinite until the start was told.
+    value: f64,
+    metric: Metric,
+    direction: Vec<f64>,
+    slope: f64,
+    step: f64,
+    backtracks: usize,
+    /// Where the objective is asked for.
+    next: Vec<f64>,
+    outcome: Option<Outcome>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Outcome {
+    Converged,
+    Stopped,
+}
+
+impl Climb {
+    pub fn new(start: &[f64], limits: Limits) -> Climb {
+        let size = start.len();
+        Climb {
+            limits,
+            evaluations: 0,
+            point: start.to_vec(),
+            gradient: vec![0.0; size],
+            value: f64::INFINITY,
+            metric: Metric::identity(size),
+            direction: vec![0.0; size],
+            slope: 0.0,
+            step: 0.0,
+            backtracks: 0,
+            next: start.to_vec(),
+            outcome: None,
+        }
+    }
+
+    /// Where the objective is wanted next; `None` once the search has ended.
+    pub fn asks(&self) -> Option<&[f64]> {
+        self.outcome.is_none().then_some(&self.next)
+    }
+
+    /// Takes in the objective at the point that was asked for; a value or gradient that is not finite is stepped back from.
+    pub fn tell(&mut self, value: f64, gradient: &[f64]) {
+        self.evaluations += 1;
+        let finite = value.is_finite() && gradient.iter().all(|value| value.is_finite());
+        if self.value == f64::INFINITY {
+            if !finite {
+                self.outcome = Some(Outcome::Stopped);
+                return;
+            }
+            self.value = value;
+            self.gradient.copy_from_slice(gradient);
+            self.conclude(f64::INFINITY);
+            return;
+        }
+        if finite && value <= self.value + SUFFICIENT * self.step * self.slope {
+            let decrease = self.value - value;
+            let moved: Vec<f64> = self.next.iter().zip(&self.point).map(|(a, b)| a - b).collect();
+            let bent: Vec<f64> = gradient.iter().zip(&self.gradient).map(|(a, b)| a - b).collect();
+            self.metric.update(&moved, &bent);
+            self.point.copy_from_slice(&self.next);
+            self.gradient.copy_from_slice(gradient);
+            self.value = value;
+            self.conclude(decrease);
+            return;
+        }
+        self.step = if finite { shortened(self.step, self.slope, value - self.value) } else { 0.2 * self.step };
+        self.backtracks += 1;
+        if self.evaluations >= self.limits.evaluations_max {
+            self.outcome = Some(Outcome::Stopped);
+        } else if self.backtracks < BACKTRACKS_MAX {
+            self.propose();
+        } else if self.metric.fresh {
+            // Along the steepest descent nothing decreases: the value is flat to rounding.
+            self.outcome = Some(Outcome::Stopped);
+        } else {
+            self.metric = Metric::identity(self.point.len());
+            self.turn();
+        }
+    }
+
+    /// After a step: the end, or a new direction.
+    fn conclude(&mut self, decrease: f64) {
+        let steepest = largest(&self.gradient);
+        let flat = decrease <= self.limits.decrease_tolerance && steepest <= self.limits.gradient_tolerance.sqrt();
+        if flat || steepest <= self.limits.gradient_tolerance {
+            self.outcome = Some(Outcome::Converged);
+        } else if self.evaluations >= self.limits.evaluations_max {
+            self.outcome = Some(Outcome::Stopped);
+        } else {
+            self.turn();
+        }
+    }
+
+    fn turn(&mut self) {
+        self.direction = self.metric.descent(&self.gradient);
+        self.slope = dot(&self.direction, &self.gradient);
+        if self.slope.is_nan() || self.slope >= 0.0 {
+            self.metric = Metric::identity(self.point.len());
+            self.direction = self.gradient.iter().map(|value| -value).collect();
+            self.slope = -dot(&self.gradient, &self.gradient);
+        }
+        self.step = 1.0_f64.min(STEP_MAX / largest(&self.direction));
+        self.backtracks = 0;
+        self.propose();
+    }
+
+    fn propose(&mut self) {
+        for ((next, point), direction) in self.next.iter_mut().zip(&self.point).zip(&self.direction) {
+            *next = point + self.step * direction;
+        }
+    }
+
+    /// Where the search ended; `None` where its start had no finite value.
+    pub fn end(self) -> Option<Minimum> {
+        let gradient = largest(&self.gradient);
+        let converged = self.outcome == Some(Outcome::Converged);
+        self.value.is_finite().then_some(Minimum { point: self.point, value: self.value, gradient, converged })
+    }
+}
+
+/// Minimises `objective(point, gradient) -> value` from `start`; `None` where the start has no finite value.
 pub fn minimise(
     start: &[f64],
     limits: Limits,
-    mut objective: impl FnMut(&[f64], &mut [f64]) -> Option<f64>,
+    mut objective: impl FnMut(&[f64], &mut [f64]) -> f64,
 ) -> Option<Minimum> {
-    let size = start.len();
-    let mut point = start.to_vec();
-    let mut gradient = vec![0.0; size];
-    let mut value = objective(&point, &mut gradient)?;
-    let mut evaluations = 1;
-    let mut metric = Metric::identity(size);
-    let (mut next, mut next_gradient) = (vec![0.0; size], vec![0.0; size]);
-    let mut converged = largest(&gradient) <= limits.gradient_tolerance;
-    while !converged && evaluations < limits.evaluations_max {
-        let mut direction = metric.descent(&gradient);
-        let mut slope = dot(&direction, &gradient);
-        if slope.is_nan() || slope >= 0.0 {
-            metric = Metric::identity(size);
-            direction = gradient.iter().map(|value| -value).collect();
-            slope = -dot(&gradient, &gradient);
-        }
-        let mut step = 1.0_f64.min(STEP_MAX / largest(&direction));
-        let mut accepted = None;
-        for _ in 0..BACKTRACKS_MAX {
-            for i in 0..size {
-                next[i] = point[i] + step * direction[i];
-            }
-            let found = objective(&next, &mut next_gradient);
-            evaluations += 1;
-            match found {
-                Some(found) if found <= value + SUFFICIENT * step * slope => {
-                    accepted = Some(found);
-                    break;
-                }
-                Some(found) => step = shortened(step, slope, found - value),
-                None => step *= 0.2,
-            }
-            if evaluations >= limits.evaluations_max {
-                break;
-            }
-        }
-        let Some(found) = accepted else {
-            // Along a descent direction nothing decreases: the value is flat to rounding, or the metric misleads.
-            if metric.fresh {
-                break;
-            }
-            metric = Metric::identity(size);
-            continue;
-        };
-        let moved: Vec<f64> = next.iter().zip(&point).map(|(a, b)| a - b).collect();
-        let bent: Vec<f64> = next_gradient.iter().zip(&gradient).map(|(a, b)| a - b).collect();
-        metric.update(&moved, &bent);
-        let decrease = value - found;
-        point.copy_from_slice(&next);
-        gradient.copy_from_slice(&next_gradient);
-        value = found;
-        converged = largest(&gradient) <= limits.gradient_tolerance;
-        if decrease <= limits.decrease_tolerance && largest(&gradient) <= limits.gradient_tolerance.sqrt() {
-            converged = true;
-        }
+    let mut climb = Climb::new(start, limits);
+    let mut gradient = vec![0.0; start.len()];
+    while let Some(point) = climb.asks() {
+        let value = objective(point, &mut gradient);
+        climb.tell(value, &gradient);
     }
-    Some(Minimum { gradient: largest(&gradient), point, value, converged })
+    climb.end()
 }
 
 /// The minimum of the parabola through both values and the slope, kept within sane bounds.
@@ -114,6 +192,7 @@ fn largest(values: &[f64]) -> f64 {
 }
 
 /// The inverse Hessian as far as the search knows it.
+#[derive(Clone, Debug)]
 struct Metric {
     size: usize,
     values: Vec<f64>,
@@ -168,7 +247,7 @@ mod tests {
             let (a, b) = (1.0 - x[0], x[1] - x[0] * x[0]);
             gradient[0] = -2.0 * a - 400.0 * x[0] * b;
             gradient[1] = 200.0 * b;
-            Some(a * a + 100.0 * b * b)
+            a * a + 100.0 * b * b
         })
         .expect("finite");
         assert!(minimum.converged);
@@ -178,8 +257,8 @@ mod tests {
     #[test]
     fn nothing_to_search_is_found_at_once() {
         let limits = Limits { evaluations_max: 10, gradient_tolerance: 1e-8, decrease_tolerance: 0.0 };
-        let minimum = minimise(&[], limits, |_, _| Some(2.0)).expect("finite");
+        let minimum = minimise(&[], limits, |_, _| 2.0).expect("finite");
         assert!(minimum.converged && minimum.value == 2.0);
-        assert!(minimise(&[1.0], limits, |_, _| None).is_none());
+        assert!(minimise(&[1.0], limits, |_, _| f64::NAN).is_none());
     }
 }

@@ -12,7 +12,7 @@
 //! And `u` is linear in `φ`: with `zₜ = wₜ − θ zₜ₋₁`, `uₜ = zₜ − φ zₜ₋₁`. One pass over the series for a `θ` gives a few
 //! sums, and they give the likelihood for every `φ`: a grid costs one pass a column, and no step needs a division.
 
-use super::lanes::Lanes;
+use crate::arima::lanes::Lanes;
 
 /// Eight series of one length, differenced and scaled, time by time.
 pub struct Block<'a> {

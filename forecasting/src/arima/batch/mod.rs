@@ -4,22 +4,20 @@
 //! every community and product. The likelihood is the exact one of [`Arima::fit`](super::Arima::fit); how it is found
 //! is in `arma` and `solve`. Series with gaps are fitted one by one.
 
-mod arma;
-mod dispatch;
-mod lanes;
-mod solve;
+pub(super) mod arma;
+pub(super) mod solve;
 
 use rayon::prelude::*;
 
+use super::dispatch::solve_best;
 use super::fitted::corrected;
 use super::forecast::Forecast;
+use super::lanes::{LANES, Lanes};
 use super::order::{Arima, DIFFERENCES_MAX, Order, Term};
 use super::polynomial::difference;
 use super::state_space::{State, StateSpace};
 use crate::{Error, Result, Series};
 use arma::Block;
-use dispatch::solve_best;
-use lanes::{LANES, Lanes};
 use solve::{Free, Solution};
 
 /// Series that one task fits; several blocks, so that handing out costs nothing against the work.

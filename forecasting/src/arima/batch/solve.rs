@@ -1,7 +1,7 @@
 //! The maximum of the likelihood of eight series in lock step: a grid, then BFGS from its best valleys.
 
 use super::arma::{Block, Last, Value};
-use super::lanes::{LANES, Lanes};
+use crate::arima::lanes::{LANES, Lanes};
 use crate::arima::shape::PARTIAL_MAX;
 
 /// Points of the grid over `φ`; one pass over the series serves all of them.

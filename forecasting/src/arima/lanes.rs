@@ -1,15 +1,117 @@
-//! Eight series side by side: arithmetic on arrays that the compiler turns into vector instructions.
+//! Eight numbers side by side: arithmetic on arrays that the compiler turns into vector instructions.
 //!
-//! Every operation is that of one series alone, in the same order: a lane's result does not depend on its neighbours,
-//! nor on which instructions the processor has (nothing is fused).
+//! Lanes are series of a batch, or points that one likelihood is evaluated at. Every operation is that of one number
+//! alone, in the same order: a lane's result does not depend on its neighbours, nor on which instructions the processor
+//! has (nothing is fused).
 
 use std::ops::{Add, AddAssign, Div, Mul, Neg, Sub, SubAssign};
 
-/// Series in one block.
+/// A number, or [`LANES`] of them: what the likelihood is written in.
+pub trait Number:
+    Copy
+    + Add<Output = Self>
+    + Sub<Output = Self>
+    + Mul<Output = Self>
+    + Mul<f64, Output = Self>
+    + Div<Output = Self>
+    + Neg<Output = Self>
+    + AddAssign
+    + SubAssign
+{
+    const COUNT: usize;
+    const ZERO: Self;
+    fn splat(value: f64) -> Self;
+    fn lane(self, lane: usize) -> f64;
+    fn set_lane(&mut self, lane: usize, value: f64);
+    fn sqrt(self) -> Self;
+    /// The natural logarithm of positive, normal numbers.
+    fn ln(self) -> Self;
+    fn abs(self) -> Self;
+    /// Whether this holds in every lane; false where either is not a number.
+    fn all_below(self, bound: Self) -> bool;
+    /// Ends a turn of a loop over numbers. Of lanes each turn is a few vector instructions as it stands; without this the
+    /// compiler takes eight turns at a time, one lane after the other, and gathers.
+    fn end_turn();
+}
+
+impl Number for f64 {
+    const COUNT: usize = 1;
+    const ZERO: f64 = 0.0;
+    #[inline(always)]
+    fn splat(value: f64) -> f64 {
+        value
+    }
+    #[inline(always)]
+    fn lane(self, _: usize) -> f64 {
+        self
+    }
+    #[inline(always)]
+    fn set_lane(&mut self, _: usize, value: f64) {
+        *self = value;
+    }
+    #[inline(always)]
+    fn sqrt(self) -> f64 {
+        f64::sqrt(self)
+    }
+    #[inline(always)]
+    fn ln(self) -> f64 {
+        f64::ln(self)
+    }
+    #[inline(always)]
+    fn abs(self) -> f64 {
+        f64::abs(self)
+    }
+    #[inline(always)]
+    fn all_below(self, bound: f64) -> bool {
+        self < bound
+    }
+    #[inline(always)]
+    fn end_turn() {}
+}
+
+impl Number for Lanes {
+    const COUNT: usize = LANES;
+    const ZERO: Lanes = Lanes::ZERO;
+    #[inline(always)]
+    fn splat(value: f64) -> Lanes {
+        Lanes::splat(value)
+    }
+    #[inline(always)]
+    fn lane(self, lane: usize) -> f64 {
+        self.0[lane]
+    }
+    #[inline(always)]
+    fn set_lane(&mut self, lane: usize, value: f64) {
+        self.0[lane] = value;
+    }
+    #[inline(always)]
+    fn sqrt(self) -> Lanes {
+        self.map(f64::sqrt)
+    }
+    #[inline(always)]
+    fn ln(self) -> Lanes {
+        Lanes::ln(self)
+    }
+    #[inline(always)]
+    fn abs(self) -> Lanes {
+        Lanes::abs(self)
+    }
+    #[inline(always)]
+    fn all_below(self, bound: Lanes) -> bool {
+        self.if_less(bound, Lanes::ZERO, Lanes::ONE) == Lanes::ZERO
+    }
+    #[inline(always)]
+    fn end_turn() {
+        // No instruction: it only keeps turns apart.
+        std::sync::atomic::compiler_fence(std::sync::atomic::Ordering::SeqCst);
+    }
+}
+
+/// Numbers in one block.
 pub const LANES: usize = 8;
 
-/// One number of each series.
-#[derive(Clone, Copy, Debug, PartialEq)]
+/// One number a lane.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 #[repr(align(64))]
 pub struct Lanes(pub [f64; LANES]);
 
