@@ -1,7 +1,7 @@
 //! What must hold for every series.
 
 use linli_forecasting::arima::batch::{Batch, BatchFit};
-use linli_forecasting::arima::{Arima, Effort, FittedArima, Order, Seasonal};
+use linli_forecasting::arima::{Arima, Effort, FittedArima, Order, Seasonal, Term};
 use linli_forecasting::{Regressors, Series};
 use proptest::prelude::*;
 use rand::{RngExt, SeedableRng};
@@ -124,7 +124,10 @@ proptest! {
                 };
                 let behind = single.log_likelihood() - fit.log_likelihood();
                 prop_assert!(behind < 0.01, "{order:?} {values:?}: {behind}");
-                if behind > -1e-6 {
+                // Two hills may be equally high; forecasts are those of the hill.
+                let at = |term| single.coefficient(term).unwrap_or(0.0);
+                let same_hill = near(fit.ar(), at(Term::Ar(1)), 1e-3) && near(fit.ma(), at(Term::Ma(1)), 1e-3);
+                if same_hill {
                     let (a, b) = (fit.forecast(4).expect("steps"), single.forecast(4).expect("steps"));
                     let deviation = b.step(1).variance.sqrt();
                     prop_assert!(near(a.total(1..=4).mean, b.total(1..=4).mean, 0.1 * deviation), "{order:?} {values:?}");

@@ -38,7 +38,8 @@ series <- list(lh = lh, LakeHuron = LakeHuron, Nile = Nile, WWWusage = WWWusage,
                UKgas = log(UKgas), JohnsonJohnson = log(JohnsonJohnson), BJsales = BJsales, austres = austres,
                sunspot.year = sunspot.year, presidents = presidents, ldeaths = ldeaths,
                NileGaps = gaps(Nile, c(1, 21:40, 61:80)), lhGaps = gaps(lh, c(5, 6, 30)),
-               USAccDeathsGaps = gaps(USAccDeaths, c(20, 33, 34, 50)), WWWusageGaps = gaps(WWWusage, c(10, 40:44, 100)))
+               USAccDeathsGaps = gaps(USAccDeaths, c(20, 33, 34, 50)), WWWusageGaps = gaps(WWWusage, c(10, 40:44, 100)),
+               BJsalesGaps = gaps(BJsales, c(2, 3, 50)))
 year <- as.numeric(time(LakeHuron)) - 1920
 
 fits <- list(
@@ -70,6 +71,7 @@ fits <- list(
   case("NileGaps", series$NileGaps, c(1, 0, 1), mean = TRUE),
   case("lhGaps", series$lhGaps, c(1, 0, 1), mean = TRUE),
   case("WWWusageGaps", series$WWWusageGaps, c(1, 1, 1)),
+  case("BJsalesGaps", series$BJsalesGaps, c(0, 2, 1)),
   case("USAccDeathsGaps", series$USAccDeathsGaps, c(0, 1, 1), c(0, 1, 1)))
 
 auto <- lapply(c("LakeHuron", "Nile", "WWWusage", "USAccDeaths", "logAirPassengers", "nottem", "austres", "lh"), function(name) {
