@@ -69,6 +69,11 @@ impl Zone {
         local.naive_local().and_utc().timestamp_millis()
     }
 
+    /// The wall time of an instant, as in `2026-11-01 08:00:00`.
+    pub fn wall_text(self, at: EventTime) -> String {
+        self.0.from_utc_datetime(&utc(at).naive_utc()).format("%Y-%m-%d %H:%M:%S").to_string()
+    }
+
     /// The local date of an instant.
     pub fn date_of(self, at: EventTime) -> NaiveDate {
         self.0.from_utc_datetime(&utc(at).naive_utc()).date_naive()

@@ -232,6 +232,7 @@ pub fn options(cdc: &Cdc, parts: &Parts) -> Outcome<CdcOptions> {
         hash_key,
         canal: cdc.canal.clone(),
         soft_deletes: cdc.soft_deletes.clone(),
+        zone: parts.zone,
         tombstones: cdc.tombstones,
         partitions: parts.config.partitions,
         reader: parts.config.namespace.clone(),

@@ -12,6 +12,47 @@ pub(crate) trait Source {
     fn write(&self, cell: &[u8], form: Form, out: &mut Vec<u8>) -> Result<Outcome>;
 }
 
+/// Writes values as a SELECT shows them.
+pub(crate) trait SqlSource: Source {
+    /// Appends the text of a value that is not NULL, in UTF-8.
+    fn write_sql(&self, cell: &[u8], out: &mut Vec<u8>) -> Result<()>;
+}
+
+/// What a column has to tell as text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SqlText {
+    /// The log or a rule leaves the column out.
+    Absent,
+    Null,
+    /// It was appended.
+    Text,
+}
+
+impl<S: SqlSource> Columns<S> {
+    /// Appends a value as a SELECT shows it, after its rule: what a rule makes of it is the same in every format.
+    pub(crate) fn write_sql(&self, index: usize, cell: Cell<'_>, out: &mut Vec<u8>) -> Result<SqlText> {
+        let Some(column) = self.columns.get(index).filter(|column| !column.dropped) else {
+            return Ok(SqlText::Absent);
+        };
+        let value = match cell {
+            Cell::Absent => return Ok(SqlText::Absent),
+            Cell::Null => return Ok(SqlText::Null),
+            Cell::Value(value) => value,
+        };
+        let named = |error: crate::error::DecodeError| error.in_column(&self.table, &column.name);
+        let Some(transform) = &column.transform else {
+            column.source.write_sql(value, out).map_err(named)?;
+            return Ok(SqlText::Text);
+        };
+        let mut plain = Vec::new();
+        if let Outcome::Null(_) = column.source.write(value, Form::Plain, &mut plain).map_err(named)? {
+            return Ok(SqlText::Null);
+        }
+        out.extend_from_slice(transform.apply(&String::from_utf8_lossy(&plain)).as_bytes());
+        Ok(SqlText::Text)
+    }
+}
+
 #[derive(Debug)]
 struct Column<S> {
     source: S,

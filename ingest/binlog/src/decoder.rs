@@ -2,7 +2,7 @@
 
 use crate::bytes::{Bytes, bit};
 use crate::charset::Charset;
-use crate::columns::{Columns, Source};
+use crate::columns::{Columns, Source, SqlText};
 use crate::error::{DecodeError, Mismatch, Result};
 use crate::escape::Form;
 use crate::rows::{Rows, RowsKind};
@@ -258,6 +258,15 @@ impl<'a> Image<'a> {
     /// Appends a column's value as JSON, before any rule; false as with [`Image::column_text`].
     pub fn column_json(&self, column: usize, out: &mut Vec<u8>) -> Result<bool> {
         self.column(column, Form::Json, out)
+    }
+
+    /// Appends a column's value as a SELECT shows it, in UTF-8, after its rule.
+    ///
+    /// ENUM and SET are numbers, bytes characters of Latin-1, a TIMESTAMP the wall time of UTC; days that no calendar has
+    /// are shown as they are.
+    pub fn sql_text(&self, column: usize, out: &mut Vec<u8>) -> Result<SqlText> {
+        let cell = self.cells.get(column).copied().unwrap_or(Cell::Absent);
+        self.decoder.columns.write_sql(column, cell, out)
     }
 
     fn column(&self, column: usize, form: Form, out: &mut Vec<u8>) -> Result<bool> {

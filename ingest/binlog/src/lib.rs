@@ -25,6 +25,7 @@ mod value;
 mod xa;
 
 pub use charset::Charset;
+pub use columns::SqlText;
 pub use decoder::{Image, RowCursor, RowDecoder, RowImages, Warning, WarningKind};
 pub use defaults::{ColumnDefault, Literal};
 pub use error::{DecodeError, Mismatch, Result, TypeError};

@@ -1,6 +1,6 @@
 //! Rows of a SELECT.
 
-use crate::columns::Columns;
+use crate::columns::{Columns, SqlText};
 use crate::decoder::{Cell, Warning};
 use crate::error::{DecodeError, Mismatch, Result};
 use crate::escape::Form;
@@ -47,6 +47,11 @@ impl TextRows {
     /// Appends a cell as JSON; as [`crate::Image::column_json`].
     pub fn column_json(&self, column: usize, cell: Option<&[u8]>, out: &mut Vec<u8>) -> Result<bool> {
         self.column(column, cell, Form::Json, out)
+    }
+
+    /// Appends a cell as [`crate::Image::sql_text`] gives it.
+    pub fn sql_text(&self, column: usize, cell: Option<&[u8]>, out: &mut Vec<u8>) -> Result<SqlText> {
+        self.columns.write_sql(column, cell.map_or(Cell::Null, Cell::Value), out)
     }
 
     fn column(&self, column: usize, cell: Option<&[u8]>, form: Form, out: &mut Vec<u8>) -> Result<bool> {

@@ -17,6 +17,8 @@ pub struct Captured {
     route: Route,
     decoder: RowDecoder,
     head: SourceHead,
+    /// Where the topic is in Canal's format.
+    canal: Option<canal::Head>,
     /// Decides whether a change moved a row: the columns of the key and of the primary key.
     identity: Vec<usize>,
     /// Records of this table in the transaction of that number.
@@ -72,8 +74,11 @@ impl Captured {
         {
             identity.push(column);
         }
+        let canal = (route.format == Format::Canal)
+            .then(|| canal::Head::new(&known.table, &route.rules, &canal::of_log(&known.table, layout), router.zone()));
         Ok(Captured {
             head: SourceHead::new(server, &known.table),
+            canal,
             known,
             route,
             decoder,
@@ -86,12 +91,13 @@ impl Captured {
 
     /// All rows of an event. After an error the batch is as it was before the row that failed.
     pub fn write(&mut self, rows: &Rows<'_>, writing: &mut Writing<'_>) -> Result<(), DecodeError> {
-        let Captured { known, route, decoder, head, identity, in_transaction, warned, scratch } = self;
+        let Captured { known, route, decoder, head, canal, identity, in_transaction, warned, scratch } = self;
         if in_transaction.0 != writing.transaction.number {
             *in_transaction = (writing.transaction.number, 0);
         }
         let mut warnings = Vec::new();
-        let mut row = RowWriter { known, route, head, count: &mut in_transaction.1 };
+        let canal = canal.as_ref();
+        let mut row = RowWriter { known, route, head, canal, count: &mut in_transaction.1 };
         let mut cursor = decoder.rows(rows)?;
         while let Some(images) = cursor.next_row() {
             let images = images?;
@@ -175,6 +181,7 @@ struct RowWriter<'a> {
     known: &'a Known,
     route: &'a Route,
     head: &'a SourceHead,
+    canal: Option<&'a canal::Head>,
     count: &'a mut u64,
 }
 
@@ -207,8 +214,8 @@ impl RowWriter<'_> {
                 ts_ms: transaction.ts_ms,
                 now_ms: writing.now_ms,
             };
-            match self.route.format {
-                Format::Debezium => {
+            match self.canal {
+                None => {
                     write_images(change.before, change.after, out, warnings)?;
                     let place = InTransaction {
                         id: &transaction.id,
@@ -217,8 +224,9 @@ impl RowWriter<'_> {
                     };
                     self.head.write_tail(change.op, br#""false""#, change.moved, &at, Some(&place), out);
                 }
-                Format::Canal => {
-                    canal::write(&self.known.table, change.op, change.before, change.after, &at, out, warnings)?
+                Some(canal) => {
+                    let source = (self.head, &br#""false""#[..]);
+                    canal.write(change.op, (change.before, change.after), &at, source, out)?;
                 }
             }
             Ok((key, value..out.len()))
@@ -234,7 +242,8 @@ impl RowWriter<'_> {
         };
         writing.counters.records += 1;
         writing.batch.push(&self.route.topic, writing.partitions, transaction.ts_ms, key.clone(), value);
-        if change.op == b'd' && writing.tombstones && change.moved == Moved::No {
+        let is_deleted = change.op == b'd' && change.moved == Moved::No;
+        if is_deleted && writing.tombstones && self.canal.is_none() {
             writing.batch.push(&self.route.topic, writing.partitions, transaction.ts_ms, key, 0..0);
         }
         Ok(())

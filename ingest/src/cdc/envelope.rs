@@ -92,17 +92,7 @@ impl SourceHead {
         out.push(op);
         out.extend_from_slice(br#"","ts_ms":"#);
         number(at.now_ms, out);
-        out.extend_from_slice(&self.head);
-        out.extend_from_slice(snapshot);
-        out.extend_from_slice(at.file);
-        out.extend_from_slice(br#","pos":"#);
-        number(at.pos, out);
-        out.extend_from_slice(br#","row":"#);
-        number(at.row, out);
-        out.extend_from_slice(at.gtid);
-        out.extend_from_slice(br#","ts_ms":"#);
-        number(at.ts_ms, out);
-        out.push(b'}');
+        self.write_source(snapshot, at, out);
         if let Some(transaction) = transaction {
             out.extend_from_slice(br#","transaction":{"id":"#);
             out.extend_from_slice(transaction.id);
@@ -115,6 +105,24 @@ impl SourceHead {
         if moved == Moved::Yes {
             out.extend_from_slice(br#","moved":true"#);
         }
+        out.push(b'}');
+    }
+}
+
+impl SourceHead {
+    /// `,"source":{…}`
+    #[inline]
+    pub fn write_source(&self, snapshot: &[u8], at: &At<'_>, out: &mut Vec<u8>) {
+        out.extend_from_slice(&self.head);
+        out.extend_from_slice(snapshot);
+        out.extend_from_slice(at.file);
+        out.extend_from_slice(br#","pos":"#);
+        number(at.pos, out);
+        out.extend_from_slice(br#","row":"#);
+        number(at.row, out);
+        out.extend_from_slice(at.gtid);
+        out.extend_from_slice(br#","ts_ms":"#);
+        number(at.ts_ms, out);
         out.push(b'}');
     }
 }

@@ -50,7 +50,8 @@ pub struct Follower {
     partial: Option<Partial>,
     pub(super) tables: HashMap<u64, Mapped>,
     pub batch: Batch,
-    /// Tables whose rows changed without a change of a row: a column was added, or is of another type.
+    /// Tables whose rows changed without a change of a row: a column was added, or is of another type, or they were those of
+    /// a table of another name.
     pub reread: Vec<String>,
     /// Tables that were not there, or not to be seen, when the tables were read: what their rows were is not known.
     pub unseen: Vec<String>,
@@ -63,6 +64,8 @@ pub struct Follower {
     /// The time of day, as the caller last knew it.
     pub now_ms: i64,
     pub counters: Counters,
+    /// The last event was the server's word that it has no more.
+    pub idle: bool,
 }
 
 /// A transaction that has begun.
@@ -116,6 +119,20 @@ pub struct Counters {
     pub committed_ms: i64,
 }
 
+impl Counters {
+    pub fn add(&mut self, other: &Counters) {
+        let Counters { events, transactions, rows, records, held, warnings, ddl, committed_ms } = other;
+        self.events += events;
+        self.transactions += transactions;
+        self.rows += rows;
+        self.records += records;
+        self.held += held;
+        self.warnings += warnings;
+        self.ddl += ddl;
+        self.committed_ms = self.committed_ms.max(*committed_ms);
+    }
+}
+
 /// What the caller has to know of an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Step {
@@ -165,6 +182,7 @@ impl Follower {
             garbage: Vec::new(),
             now_ms: 0,
             counters: Counters::default(),
+            idle: false,
         };
         follower.file_changed();
         follower
@@ -215,6 +233,7 @@ impl Follower {
         let start = self.advance(&header);
         let parsed = parse(&header, body, &self.format).map_err(|error| self.unreadable(&error))?;
         self.counters.events += 1;
+        self.idle = false;
         let bare = event.get(..HEADER_LEN + body.len()).unwrap_or(event);
         self.handle(&header, bare, parsed, start)?;
         Ok(if self.transaction.is_some() { Step::Within } else { Step::Boundary })
@@ -254,6 +273,7 @@ impl Follower {
             }
             Event::Rotate { file, pos } => self.rotate(file, pos),
             Event::Heartbeat { file, pos } => {
+                self.idle = true;
                 if self.transaction.is_none() && file == self.end.file && pos > self.end.pos {
                     self.end.pos = pos;
                 }
@@ -434,6 +454,7 @@ impl Follower {
             }
             Effect::Truncated { db, table } => self.truncate(&db, &table),
             Effect::Lost { db, table, why } => self.lose(&db, &table, why),
+            Effect::Renamed { db, table } => self.reread.push(format!("{db}.{table}")),
         }
         Ok(())
     }
@@ -447,10 +468,9 @@ impl Follower {
         if open.state.records <= open.state.skip {
             return;
         }
-        let (topic, head): (Arc<str>, _) =
-            (self.router.topic(name).into(), SourceHead::new(&self.server, &known.table));
-        let (table, partitions) = (&known.table, self.options.partitions);
-        let emptied = Emptied { table, head: &head, topic: &topic, partitions, snapshot: false };
+        let (route, head) = (self.router.route(&known.table), SourceHead::new(&self.server, &known.table));
+        let (table, partitions, format) = (&known.table, self.options.partitions, route.format);
+        let emptied = Emptied { table, head: &head, topic: &route.topic, format, partitions, snapshot: false };
         let state = &open.state;
         let at = At {
             file: &self.file_json,

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use linli_binlog::MaskStyle;
 use linli_connectors::log::RECORD_BYTES_MAX;
+use linli_schemas::zone::Zone;
 
 #[derive(Clone, Debug)]
 pub struct CdcOptions {
@@ -28,7 +29,9 @@ pub struct CdcOptions {
     pub canal: Vec<String>,
     /// Column that marks a deleted row, by logical table: marking one is published as a delete, and marked rows are not.
     pub soft_deletes: BTreeMap<String, String>,
-    /// A delete is followed by a record without a value.
+    /// In which Canal's messages tell a TIMESTAMP.
+    pub zone: Zone,
+    /// A delete is followed by a record without a value, on topics in Debezium's format.
     pub tombstones: bool,
     pub partitions: u32,
     /// Tells readers of one server apart: those of two namespaces are two replicas.
@@ -89,6 +92,7 @@ impl Default for CdcOptions {
             hash_key: Vec::new(),
             canal: Vec::new(),
             soft_deletes: BTreeMap::new(),
+            zone: Zone::SHANGHAI,
             tombstones: false,
             partitions: 8,
             reader: String::new(),

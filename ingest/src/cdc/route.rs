@@ -79,6 +79,11 @@ impl Router {
         }
     }
 
+    /// The zone in which texts tell instants.
+    pub fn zone(&self) -> linli_schemas::zone::Zone {
+        self.options.zone
+    }
+
     /// The table that physical tables are shards of.
     pub fn logical<'t>(&self, table: &'t str) -> &'t str {
         let group = self.route.captures(table).and_then(|captures| captures.get(1));
@@ -104,8 +109,7 @@ impl Router {
             (None, columns) => Key::Columns(columns.to_vec()),
         };
         let rules = table.columns.iter().map(|column| self.rule(logical, &column.name)).collect();
-        let format =
-            if self.options.canal.iter().any(|name| *name == topic) { Format::Canal } else { Format::Debezium };
+        let format = if self.options.canal.contains(&topic) { Format::Canal } else { Format::Debezium };
         let mark = self.options.soft_deletes.get(logical).and_then(|column| table.column(column));
         Route { topic: topic.into(), format, key, rules, mark }
     }

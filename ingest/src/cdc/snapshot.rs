@@ -3,15 +3,16 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use linli_binlog::{ColumnType, DecodeError, Table, TextRows, select_expression};
+use linli_binlog::{Column, ColumnType, DecodeError, SqlText, Table, TextRows, select_expression};
 use linli_connectors::log::NewRecord;
 use linli_connectors::{Error, ErrorKind};
 
 use super::batch::Batch;
+use super::canal::{self, SqlRow};
 use super::catalog::Known;
 use super::envelope::{At, KeyText, Moved, SourceHead, quoted, write_key};
 use super::position::Place;
-use super::route::{Route, Router};
+use super::route::{Format, Route, Router};
 use super::soft_delete::is_mark;
 use super::truncate::Emptied;
 use super::wire::{Cells, Wire, WireError, literal, name};
@@ -51,6 +52,7 @@ pub struct TableRows<'a> {
     known: Arc<Known>,
     route: Route,
     writer: TextRows,
+    canal: Option<canal::Head>,
     head: SourceHead,
     file: Vec<u8>,
     cells: Cells,
@@ -83,6 +85,12 @@ impl KeyText for Selected<'_> {
     }
 }
 
+impl SqlRow for Selected<'_> {
+    fn sql_text(&self, column: usize, out: &mut Vec<u8>) -> Result<SqlText, DecodeError> {
+        self.writer.sql_text(column, self.cell(column), out)
+    }
+}
+
 impl Snapshotter {
     /// Begins to read a table behind `after`, at most `limit` rows.
     pub async fn rows<'a>(
@@ -96,6 +104,10 @@ impl Snapshotter {
         let writer = TextRows::new(&known.table, &route.rules).map_err(|mismatch| {
             Error::new(ErrorKind::Corrupt, format!("table {}", known.table.full_name()), mismatch.to_string())
         })?;
+        let canal = match route.format {
+            Format::Canal => Some(self.canal(wire, &known.table, &route).await?),
+            Format::Debezium => None,
+        };
         let sql = select(&known.table, after, limit);
         wire.start_query(&sql).await.map_err(|error| self.failed(&known.table, error))?;
         let mut file = br#","file":"#.to_vec();
@@ -103,6 +115,7 @@ impl Snapshotter {
         Ok(TableRows {
             route,
             writer,
+            canal,
             head: SourceHead::new(&self.server, &known.table),
             from: self,
             wire,
@@ -128,12 +141,30 @@ impl Snapshotter {
             table: &known.table,
             head: &head,
             topic: &route.topic,
+            format: route.format,
             partitions: self.partitions,
             snapshot: true,
         };
         let mut batch = Batch::default();
         emptied.write(&at, None, &mut batch);
         batch.take()
+    }
+
+    /// Rows in Canal's format need the types as they were declared, which nothing else does.
+    async fn canal(&self, wire: &mut Wire, table: &Table, route: &Route) -> Result<canal::Head, Error> {
+        let sql = format!(
+            "SELECT column_name, column_type FROM information_schema.columns WHERE table_schema={} AND table_name={}",
+            literal(&table.db),
+            literal(&table.name)
+        );
+        let rows = wire.query(&sql).await.map_err(|error| self.failed(table, error))?;
+        let declared = |column: &Column| {
+            let of = |row: &&Vec<Option<String>>| row.first().is_some_and(|name| name.as_deref() == Some(&column.name));
+            let text = rows.iter().find(of).and_then(|row| row.get(1).cloned().flatten());
+            canal::declared(&text.unwrap_or_default())
+        };
+        let declared: Vec<String> = table.columns.iter().map(declared).collect();
+        Ok(canal::Head::new(table, &route.rules, &declared, self.router.zone()))
     }
 
     fn failed(&self, table: &Table, error: WireError) -> Error {
@@ -196,9 +227,6 @@ impl TableRows<'_> {
         let out = &mut batch.buffer;
         let key = write_key(&self.route.key, &self.known.table, &row, out)?;
         let value = out.len();
-        out.extend_from_slice(br#"{"before":null,"after":"#);
-        let mut warnings = Vec::new();
-        self.writer.write_json(row.cells.iter().map(|cell| row.bytes(cell)), out, &mut warnings)?;
         let at = At {
             file: &self.file,
             pos: self.from.place.pos,
@@ -207,7 +235,15 @@ impl TableRows<'_> {
             ts_ms: self.from.at_ms,
             now_ms: self.from.at_ms,
         };
-        self.head.write_tail(b'r', br#""true""#, Moved::No, &at, None, out);
+        match &self.canal {
+            Some(canal) => canal.write(b'c', (None, Some(&row)), &at, (&self.head, br#""true""#), out)?,
+            None => {
+                out.extend_from_slice(br#"{"before":null,"after":"#);
+                let mut warnings = Vec::new();
+                self.writer.write_json(row.cells.iter().map(|cell| row.bytes(cell)), out, &mut warnings)?;
+                self.head.write_tail(b'r', br#""true""#, Moved::No, &at, None, out);
+            }
+        }
         let end = out.len();
         batch.push(&self.route.topic, self.from.partitions, self.from.at_ms, key, value..end);
         Ok(())

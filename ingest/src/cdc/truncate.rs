@@ -6,13 +6,16 @@ use linli_binlog::Table;
 use linli_schemas::partition::partition_of;
 
 use super::batch::Batch;
+use super::canal;
 use super::envelope::{At, InTransaction, Moved, SourceHead};
+use super::route::Format;
 
 /// Which table, and how its records begin.
 pub struct Emptied<'a> {
     pub table: &'a Table,
     pub head: &'a SourceHead,
     pub topic: &'a Arc<str>,
+    pub format: Format,
     pub partitions: u32,
     /// Whether a snapshot says so, whose rows follow: else a statement.
     pub snapshot: bool,
@@ -30,8 +33,13 @@ impl Emptied<'_> {
             let start = batch.buffer.len();
             batch.buffer.extend_from_slice(key.as_bytes());
             let value = batch.buffer.len();
-            batch.buffer.extend_from_slice(br#"{"before":null,"after":null"#);
-            self.head.write_tail(b't', snapshot, Moved::No, at, transaction, &mut batch.buffer);
+            match self.format {
+                Format::Debezium => {
+                    batch.buffer.extend_from_slice(br#"{"before":null,"after":null"#);
+                    self.head.write_tail(b't', snapshot, Moved::No, at, transaction, &mut batch.buffer);
+                }
+                Format::Canal => canal::write_truncate(self.table, at, (self.head, snapshot), &mut batch.buffer),
+            }
             let end = batch.buffer.len();
             batch.push(self.topic, self.partitions, at.ts_ms, start..value, value..end);
         }

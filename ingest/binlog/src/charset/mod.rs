@@ -120,6 +120,17 @@ impl Charset {
         known.map(|(_, charset)| *charset).ok_or_else(|| TypeError::Charset(name.to_owned()))
     }
 
+    /// How many bytes a character takes at most: the log tells lengths in bytes, definitions in characters.
+    pub fn bytes_max(self) -> u16 {
+        match self {
+            Charset::Utf8mb4 | Charset::Utf16 | Charset::Utf16le | Charset::Utf32 | Charset::Gb18030 => 4,
+            Charset::Utf8mb3 | Charset::Ujis | Charset::Eucjpms => 3,
+            Charset::Ucs2 | Charset::Gbk | Charset::Gb2312 | Charset::Big5 => 2,
+            Charset::Sjis | Charset::Cp932 | Charset::Euckr => 2,
+            _ => 1,
+        }
+    }
+
     /// By the name of a collation: what stands before its first underscore is its character set.
     pub fn of_collation_name(name: &str) -> Result<Charset, TypeError> {
         Charset::named(name.split('_').next().unwrap_or_default())

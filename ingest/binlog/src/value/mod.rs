@@ -4,6 +4,7 @@ pub(crate) mod decimal;
 pub(crate) mod json;
 pub(crate) mod number;
 pub(crate) mod special;
+pub(crate) mod sql;
 pub(crate) mod temporal;
 pub(crate) mod text_cell;
 pub(crate) mod wire;

@@ -105,11 +105,15 @@ pub(crate) fn write_timestamp(seconds: u32, micros: u32, fsp: u8, form: Form, ou
     if seconds == 0 {
         return Outcome::Null(WarningKind::ZeroDate);
     }
+    write_instant(&instant(seconds, micros), fsp, form, out);
+    Outcome::Written
+}
+
+/// The wall time of UTC.
+pub(crate) fn instant(seconds: u32, micros: u32) -> Wall {
     let (year, month, day) = civil_from_days(i64::from(seconds / 86_400));
     let of_day = seconds % 86_400;
-    let wall = Wall { year, month, day, hour: of_day / 3600, minute: of_day / 60 % 60, second: of_day % 60, micros };
-    write_instant(&wall, fsp, form, out);
-    Outcome::Written
+    Wall { year, month, day, hour: of_day / 3600, minute: of_day / 60 % 60, second: of_day % 60, micros }
 }
 
 fn write_instant(wall: &Wall, fsp: u8, form: Form, out: &mut Vec<u8>) {

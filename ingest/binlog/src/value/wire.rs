@@ -44,7 +44,7 @@ pub(crate) enum Value {
     Date,
     OldTime,
     MariadbTime { fsp: u8 },
-    Time2,
+    Time2 { fsp: u8 },
     OldDateTime,
     MariadbDateTime { fsp: u8 },
     DateTime2 { fsp: u8 },
@@ -140,7 +140,7 @@ fn temporal_plan(log: &LogColumn, kind: &ColumnType) -> Option<(Width, Value)> {
             (fraction(4, *fsp), Value::MariadbTimestamp { fsp: *fsp })
         }
         (ColumnType::Time { fsp: fsp @ 0..=6 }, t::TIME2) if log.meta == u16::from(*fsp) => {
-            (fraction(3, *fsp), Value::Time2)
+            (fraction(3, *fsp), Value::Time2 { fsp: *fsp })
         }
         (ColumnType::DateTime { fsp: fsp @ 0..=6 }, t::DATETIME2) if log.meta == u16::from(*fsp) => {
             (fraction(5, *fsp), Value::DateTime2 { fsp: *fsp })

@@ -1,7 +1,8 @@
 //! Random tables and values: the image gives the values back, and a SELECT's row the same JSON.
 
 use linli_binlog::{
-    Charset, Checksum, ColumnType, Event, RowDecoder, Table, TableLayout, TextRows, Warning, frame, kind, parse,
+    Charset, Checksum, ColumnType, Event, RowDecoder, SqlText, Table, TableLayout, TextRows, Warning, frame, kind,
+    parse,
 };
 use proptest::prelude::*;
 
@@ -267,6 +268,21 @@ pub fn images(decoder: &RowDecoder, kind: u8, body: &[u8]) -> Vec<[Option<String
     found
 }
 
+/// What the first row's columns are as texts.
+fn sql_texts(decoder: &RowDecoder, body: &[u8], columns: usize) -> Vec<Vec<u8>> {
+    let event = build::event(kind::WRITE_ROWS, body, Checksum::None);
+    let (header, body) = frame(&event, Checksum::None).expect("a frame");
+    let Ok(Event::Rows(rows)) = parse(&header, body, &build::format()) else { panic!("no rows") };
+    let mut cursor = decoder.rows(&rows).expect("rows");
+    let image = cursor.next_row().expect("a row").expect("images").after.expect("an image");
+    let text = |column| {
+        let mut text = Vec::new();
+        image.sql_text(column, &mut text).expect("a text");
+        text
+    };
+    (0..columns).map(text).collect()
+}
+
 fn object(columns: &[(usize, String)]) -> String {
     let members: Vec<String> = columns.iter().map(|(index, json)| format!("\"c{index}\":{json}")).collect();
     format!("{{{}}}", members.join(","))
@@ -299,6 +315,19 @@ proptest! {
         let (mut out, mut warnings) = (Vec::new(), Vec::<Warning>::new());
         TextRows::new(&table, &[]).expect("rules").write_json(texts.iter().copied(), &mut out, &mut warnings).expect("JSON");
         prop_assert_eq!(String::from_utf8(out).expect("UTF-8"), want);
+
+        // And the same text, which is that of the SELECT where it is one.
+        let rows = TextRows::new(&table, &[]).expect("rules");
+        let from_log = sql_texts(&decoder, &body, samples.len());
+        for (index, (sample, null)) in samples.iter().enumerate() {
+            let mut text = Vec::new();
+            let told = rows.sql_text(index, texts[index], &mut text).expect("a text");
+            prop_assert_eq!(told, if *null { SqlText::Null } else { SqlText::Text });
+            prop_assert_eq!(String::from_utf8(text.clone()), String::from_utf8(from_log[index].clone()));
+            if !null && matches!(sample.kind, ColumnType::Date | ColumnType::Time { .. } | ColumnType::DateTime { .. } | ColumnType::Timestamp { .. }) {
+                prop_assert_eq!(&text, &sample.text);
+            }
+        }
     }
 
     #[test]

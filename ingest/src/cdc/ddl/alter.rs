@@ -36,6 +36,8 @@ pub(super) fn table(reading: &Reading<'_>, db: String, name: String, rest: &[Tok
         }
         catalog.put(Known { table, charset, lost: why.clone() });
     });
+    let old = (db.clone(), name.clone());
+    effects.extend(renamed.as_ref().and_then(|new| reading.renamed(&old, new)));
     if lost && reading.router.follows(&new_db, &new_name) {
         effects.push(Effect::Lost { db: new_db, table: new_name, why: why.unwrap_or_default() });
     }

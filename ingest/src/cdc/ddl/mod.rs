@@ -31,6 +31,11 @@ pub enum Effect {
         table: String,
         why: String,
     },
+    /// A table has another name: no change of a row tells that its rows are there now.
+    Renamed {
+        db: String,
+        table: String,
+    },
     /// Rows follow in the same transaction.
     OpensTransaction,
 }
@@ -222,7 +227,15 @@ impl Reading<'_> {
             let why = "it was another table before, whose definition is not known".to_owned();
             effects.push(Effect::Lost { db, table, why });
         }
+        effects.extend(pairs.iter().filter_map(|(from, to)| self.renamed(from, to)));
         effects
+    }
+
+    /// A followed table that got its name. Not where tools for changes without locks put their copy in place: it holds the
+    /// rows that the table held.
+    fn renamed(&self, (from_db, from): &TableName, (db, table): &TableName) -> Option<Effect> {
+        let is_copy = from_db == db && [format!("_{table}_gho"), format!("_{table}_new")].contains(from);
+        (self.router.follows(db, table) && !is_copy).then(|| Effect::Renamed { db: db.clone(), table: table.clone() })
     }
 
     fn truncate(&self, mut rest: &[Token]) -> Vec<Effect> {

@@ -28,6 +28,7 @@ impl Shop {
                 Effect::Defined(catalog) => self.catalog = catalog,
                 Effect::Lost { table, why, .. } => self.lost.push(format!("{table}: {why}")),
                 Effect::Truncated { table, .. } => self.lost.push(format!("{table} truncated")),
+                Effect::Renamed { table, .. } => self.lost.push(format!("{table} renamed")),
                 Effect::OpensTransaction => self.lost.push("opens".to_owned()),
             }
         }
@@ -103,7 +104,8 @@ fn a_swap_of_tables_brings_the_new_definition() {
     assert_eq!(shop.columns("orders_2"), "id b a c key id");
     shop.run("TRUNCATE TABLE orders_2").run("TRUNCATE other.t").run("DROP DATABASE shop_0");
     assert!(shop.catalog.is_empty());
-    assert_eq!(shop.lost, ["orders_2 truncated"]);
+    // what is put in place by a swap holds the rows that were there; what gets another name does not
+    assert_eq!(shop.lost, ["orders_2 renamed", "orders_2 truncated"]);
 }
 
 #[test]
@@ -117,6 +119,8 @@ fn what_is_not_understood_loses_its_table_and_no_other() {
     ] {
         let mut shop = Shop::new();
         shop.run("CREATE TABLE t (a INT)").run("CREATE TABLE u (a INT)").run(sql);
+        // what got its name of another table is read anew, which cures it too
+        shop.lost.retain(|what| what != "t renamed");
         assert_eq!(shop.lost.len(), 1, "{sql}: {:?}", shop.lost);
         assert_eq!(shop.columns("u"), "a key ");
     }
