@@ -146,6 +146,9 @@ pub struct CdcArgs {
     /// End when everything is published that is committed now.
     #[arg(long)]
     pub until_caught_up: bool,
+    /// Show what is measured on http://ADDRESS/metrics; port 0 takes any free one.
+    #[arg(long, value_name = "ADDRESS")]
+    pub metrics: Option<String>,
     #[command(subcommand)]
     pub command: Option<CdcCommand>,
 }

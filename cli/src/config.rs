@@ -32,6 +32,7 @@ pub struct Config {
     pub loader: Loader,
     pub collect: Collect,
     pub cdc: Cdc,
+    pub metrics: Metrics,
     pub serve: Serve,
     pub simulator: Simulator,
 }
@@ -129,6 +130,12 @@ impl From<CdcAction> for ColumnAction {
             CdcAction::MaskFull => ColumnAction::Mask(MaskStyle::Full),
         }
     }
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Metrics {
+    pub listen: String,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]

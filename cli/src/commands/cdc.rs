@@ -8,7 +8,7 @@ use linli_connectors::clock::SharedClock;
 use linli_connectors::log::SharedLog;
 use linli_ingest::cdc::control::{self, Target};
 use linli_ingest::cdc::{
-    Address, CdcOptions, ColumnSetting, Meters, Parts as ReaderParts, Place, Position, Reader, Until,
+    Address, CdcOptions, ColumnSetting, Exposition, Meters, Parts as ReaderParts, Place, Position, Reader, Until,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -157,14 +157,22 @@ pub fn follow(
 ) -> Outcome<impl Future<Output = Outcome> + Send + use<>> {
     let options = Arc::new(options(&parts.config.cdc, parts)?);
     let stop = CancellationToken::new();
-    let mut starting = Vec::new();
+    let (mut starting, mut shown) = (Vec::new(), Vec::new());
     for address in addresses(parts)? {
         output.note(format!("following {address:?}"));
         let meters = Meters::default();
+        shown.push((address.name.clone(), meters.clone()));
         let reader = Reader::new(address, Arc::clone(&options), reader_parts.clone(), meters.clone())?.until(until);
         starting.push((reader, show_snapshot(Arc::clone(&parts.clock), meters, output.progress(0, "snapshot"))));
     }
+    let listen = parts.config.metrics.listen.clone();
+    let exposition = (!listen.is_empty()).then(|| Exposition::new(shown, Arc::clone(&parts.clock)));
     Ok(async move {
+        if let Some(exposition) = exposition {
+            let (address, serving) = exposition.serve(&listen, stop.clone()).await?;
+            tracing::info!("metrics on http://{address}/metrics");
+            tokio::spawn(serving);
+        }
         let mut readers = tokio::task::JoinSet::new();
         for (reader, show) in starting {
             tokio::spawn(show);

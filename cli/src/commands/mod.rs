@@ -41,7 +41,10 @@ pub async fn run(command: Command, mut config: Config, output: &Output) -> Outco
             override_listen(&mut config.collect.listen, args.listen.as_deref());
             collect::run(&Parts::new(config)?, output).await
         }
-        Command::Ingest(IngestCommand::Cdc(args)) => cdc::run(&Parts::new(config)?, &args, output).await,
+        Command::Ingest(IngestCommand::Cdc(args)) => {
+            override_listen(&mut config.metrics.listen, args.metrics.as_deref());
+            cdc::run(&Parts::new(config)?, &args, output).await
+        }
         Command::Serve(args) => {
             override_listen(&mut config.serve.listen, args.listen.as_deref());
             serve::run(&Parts::new(config)?, output).await

@@ -8,6 +8,7 @@ use linli_connectors::{Error, ErrorKind};
 use serde::Serialize;
 
 use super::gtid::{GtidSet, MariadbGtids, MysqlGtids};
+use super::lag::bytes_between;
 use super::options::CdcOptions;
 use super::position::{Place, Position};
 use super::reader::{Parts, State};
@@ -137,17 +138,6 @@ pub async fn show(address: &Address, parts: &Parts) -> Result<Shown, Error> {
     })
 }
 
-/// Bytes of the log from one place to a later one; `None` where a file is gone or the order is the other.
-fn bytes_between(binlogs: &[(String, u64)], from: &Place, to: &Place) -> Option<u64> {
-    if from.order() > to.order() {
-        return None;
-    }
-    let start = binlogs.iter().position(|(file, _)| *file == from.file)?;
-    let end = binlogs.iter().position(|(file, _)| *file == to.file)?;
-    let whole: u64 = binlogs.get(start..end)?.iter().map(|(_, length)| length).sum();
-    (whole + to.pos).checked_sub(from.pos)
-}
-
 /// What lies between two positions.
 #[derive(Clone, Copy, Debug, Default)]
 struct Between {
@@ -165,11 +155,12 @@ impl Between {
         binlogs: &[(String, u64)],
         scanner: &Scanner<'_>,
     ) -> Result<Between, Error> {
+        let is_known = !binlogs.is_empty();
         let mut between = Between {
             repeats: from.gtids.count_without(&to.gtids),
             skips: to.gtids.count_without(&from.gtids),
-            repeats_bytes: bytes_between(binlogs, &to.place, &from.place),
-            skips_bytes: bytes_between(binlogs, &from.place, &to.place),
+            repeats_bytes: bytes_between(binlogs, &to.place, &from.place).filter(|_| is_known),
+            skips_bytes: bytes_between(binlogs, &from.place, &to.place).filter(|_| is_known),
         };
         if between.repeats.is_none() && between.repeats_bytes.is_some() {
             between.repeats = Some(scanner.transactions(&to.place, &from.place).await?);

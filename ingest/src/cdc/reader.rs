@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::catalog::{Catalog, Known};
 use super::first;
+use super::lag::Watch;
 use super::meters::Meters;
 use super::options::CdcOptions;
 use super::position::Position;
@@ -249,7 +250,12 @@ impl Reader {
         };
         wire.start_dump(&from.dump, &options).await.map_err(|error| error.at(self.address.object()))?;
         tracing::info!(server = %self.address.object(), version = %server.version, position = %current.position, "following");
+        self.meters.begin();
+        let (meters, clock) = (self.meters.clone(), Arc::clone(&self.parts.clock));
+        let watch = meters.is_watched().then(|| Watch::start(self.address.clone(), server.clone(), meters, clock));
         let ended = Stream::new(self, server, wire, current, end).run(shutdown).await;
+        drop(watch);
+        self.meters.ended();
         ended.map_err(|error| options.named(error))
     }
 }

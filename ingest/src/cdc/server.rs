@@ -85,20 +85,18 @@ impl Server {
         })
     }
 
+    /// Where the binlog ends now, without GTIDs.
+    pub async fn place(&self, wire: &mut Wire) -> WireResult<Place> {
+        Ok(status(wire).await?.0)
+    }
+
     /// Where the binlog ends now.
     pub async fn current(&self, wire: &mut Wire) -> WireResult<Position> {
-        let rows = match wire.query("SHOW MASTER STATUS").await {
-            Err(WireError::Server { code: 1064, .. }) => wire.query("SHOW BINARY LOG STATUS").await?,
-            rows => rows?,
-        };
-        let row = rows.into_iter().next().ok_or(WireError::Protocol("no position of the binlog"))?;
-        let cell = |index: usize| row.get(index).cloned().flatten().unwrap_or_default();
-        let pos = cell(1).parse().map_err(|_| WireError::Protocol("the position of the binlog"))?;
-        let place = Place::new(cell(0), pos);
+        let (place, executed) = status(wire).await?;
         let gtids = match self.identity.mariadb {
             true => self.gtids_at(wire, &place).await?.unwrap_or_default(),
             false if self.gtids => {
-                GtidSet::Mysql(MysqlGtids::parse(&cell(4)).ok_or(WireError::Protocol("the executed GTIDs"))?)
+                GtidSet::Mysql(MysqlGtids::parse(&executed).ok_or(WireError::Protocol("the executed GTIDs"))?)
             }
             false => GtidSet::None,
         };
@@ -127,6 +125,18 @@ impl Server {
 /// MariaDB has no uuid of its own in all versions: its id, which is unlike that of any replica, and where it runs.
 async fn mariadb_identity(wire: &mut Wire) -> WireResult<Option<String>> {
     wire.query_one("SELECT CONCAT(@@global.server_id, '@', @@hostname, ':', @@port)").await
+}
+
+/// The end of the binlog, and MySQL's executed GTIDs.
+async fn status(wire: &mut Wire) -> WireResult<(Place, String)> {
+    let rows = match wire.query("SHOW MASTER STATUS").await {
+        Err(WireError::Server { code: 1064, .. }) => wire.query("SHOW BINARY LOG STATUS").await?,
+        rows => rows?,
+    };
+    let row = rows.into_iter().next().ok_or(WireError::Protocol("no position of the binlog"))?;
+    let cell = |index: usize| row.get(index).cloned().flatten().unwrap_or_default();
+    let pos = cell(1).parse().map_err(|_| WireError::Protocol("the position of the binlog"))?;
+    Ok((Place::new(cell(0), pos), cell(4)))
 }
 
 /// A global setting; `None` where the server does not know it.

@@ -12,6 +12,7 @@ use super::catalog::Catalog;
 use super::control;
 use super::follow::{Counters, FollowFrom, Follower};
 use super::incremental::Incremental;
+use super::meters::Pace;
 use super::position::{Place, Position};
 use super::prepared::PreparedSet;
 use super::reader::{Reader, State};
@@ -26,6 +27,8 @@ const SILENCE_BEATS: u64 = 5;
 const SILENCE_S: u64 = 15;
 /// Received bytes that count as a sign of life before an event is whole: more than the heartbeats of that time.
 const HEARD_BYTES: u64 = 64 << 10;
+/// For so many heartbeats a server counts as idle after it said that it has no more.
+const IDLE_BEATS: i64 = 3;
 /// How often requests from outside are looked for.
 const ASK_MS: i64 = 2_000;
 /// How often a line tells how it goes.
@@ -408,10 +411,11 @@ impl<'a> Stream<'a> {
         if silent_ms > i64::try_from(allowed * 1000).unwrap_or(i64::MAX) {
             return Err(WireError::Silent(allowed).at(self.reader.address.object()));
         }
-        self.reader.meters.read(&self.follower.counters, self.follower.end(), self.wire.bytes_read());
+        let now_ms = self.reader.parts.clock.now_ms();
+        self.measure(now_ms);
         if self.passed_ms - self.told_ms >= TELL_MS {
             self.told_ms = self.passed_ms;
-            let figures = self.reader.meters.figures();
+            let figures = self.reader.meters.figures(now_ms);
             tracing::info!(
                 server = %self.reader.address.name, place = %self.follower.end(), rows = figures.rows,
                 transactions = figures.transactions, lag_ms = figures.lag_ms, held = figures.held, "progress"
@@ -425,6 +429,22 @@ impl<'a> Stream<'a> {
             self.start_save().await?;
         }
         Ok(())
+    }
+
+    /// Tells the figures that need no exact moment.
+    fn measure(&self, now_ms: i64) {
+        let meters = &self.reader.meters;
+        let under_way = self.appending.is_some() || !self.follower.batch.is_empty() || self.follower.in_transaction();
+        let beat_ms = i64::try_from(self.reader.options.heartbeat.as_millis()).unwrap_or(i64::MAX).max(1_000);
+        let is_heard = self.passed_ms - self.heard_ms < beat_ms.saturating_mul(IDLE_BEATS);
+        let pace = match self.follower.idle && is_heard {
+            _ if under_way => Pace::Busy,
+            true => Pace::Idle,
+            false => Pace::Settled,
+        };
+        meters.received(&self.follower.counters, self.wire.bytes_read(), pace, now_ms);
+        let lost = self.state.catalog.tables().filter(|known| known.lost.is_some()).count();
+        meters.state(&self.state.position, self.state.snapshots.open().count(), lost);
     }
 
     async fn start_save(&mut self) -> Result<(), Error> {

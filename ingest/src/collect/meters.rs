@@ -44,10 +44,33 @@ impl Meters {
         Ok(meters)
     }
 
+    #[cfg(test)]
+    fn names(&self) -> Vec<String> {
+        use prometheus::core::Collector as _;
+        let vecs = [&self.requests, &self.events, &self.appends].into_iter().flat_map(|vec| vec.desc());
+        let others = [self.append_seconds.desc(), self.in_flight_bytes.desc(), self.ids_made.desc()].concat();
+        vecs.chain(others).map(|desc| desc.fq_name.clone()).collect()
+    }
+
     pub fn render(&self) -> Vec<u8> {
         let mut out = Vec::new();
         // Writing to memory does not fail; a metric that cannot be written is left out.
         let _ = TextEncoder::new().encode(&self.registry.gather(), &mut out);
         out
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Meters;
+
+    #[test]
+    fn what_is_exposed_is_explained_and_nothing_else() {
+        let mut names = Meters::new().unwrap().names();
+        let text = include_str!("../../METRICS.md");
+        let explained = text.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next());
+        let mut explained: Vec<&str> = explained.filter(|name| name.starts_with("linli_collect_")).collect();
+        (names.sort_unstable(), explained.sort_unstable());
+        assert_eq!(names, explained);
     }
 }

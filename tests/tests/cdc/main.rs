@@ -19,6 +19,7 @@ mod simulated;
 mod snapshot_under_writes;
 mod survival;
 mod topics;
+mod watching;
 mod xa;
 
 use std::future::Future;

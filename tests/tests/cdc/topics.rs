@@ -60,28 +60,37 @@ impl Record {
 
 /// All records of a topic, partition by partition; none where it is not there.
 pub async fn records(dir: &Path, topic: &str) -> Vec<Record> {
+    let mut found = Vec::new();
+    each(dir, topic, |partition, key, value| {
+        found.push(Record {
+            partition,
+            key: String::from_utf8_lossy(key).into_owned(),
+            value: value.map(|value| serde_json::from_slice(value).expect("JSON")),
+        });
+    })
+    .await;
+    found.sort_by_key(|record| record.partition);
+    found
+}
+
+/// Partition, key and value of each record, without keeping them.
+pub async fn each(dir: &Path, topic: &str, mut take: impl FnMut(usize, &[u8], Option<&[u8]>)) {
     let url = format!("file://{}", dir.join("log").display());
     let log = open(&url, OpenOptions::default()).await.expect("the log opens");
     let places: Vec<TopicPartition> =
         (0..PARTITIONS).map(|partition| TopicPartition { topic: topic.into(), partition }).collect();
     let Ok(ends) = log.ends(&places).await else {
-        return Vec::new();
+        return;
     };
     let mut left: u64 = ends.iter().sum();
     let mut reader = log.reader(places.into_iter().map(|place| (place, 0)).collect()).await.expect("a reader");
-    let (mut batch, mut found) = (Batch::default(), Vec::new());
+    let mut batch = Batch::default();
     while left > 0 {
         reader.poll(&mut batch, 10_000, Duration::from_secs(5)).await.expect("records");
         assert!(!batch.is_empty(), "{left} records of {topic} do not come");
         left = left.saturating_sub(batch.len() as u64); // the log may grow meanwhile
-        found.extend(batch.iter().map(|record| Record {
-            partition: record.source,
-            key: String::from_utf8_lossy(record.key).into_owned(),
-            value: record.value.map(|value| serde_json::from_slice(value).expect("JSON")),
-        }));
+        batch.iter().for_each(|record| take(record.source, record.key, record.value));
     }
-    found.sort_by_key(|record| record.partition);
-    found
 }
 
 /// Changes of a topic that is read from the binlog alone, each once: a repetition has to say the same.
