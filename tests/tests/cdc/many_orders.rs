@@ -1,6 +1,7 @@
 //! A hundred thousand orders take every step on a real server while the reader of its binlog is killed, the server
 //! restarts, its binlog rotates and a column is added: the topics tell the tables, and each change once.
 
+use std::io::Write as _;
 use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
@@ -83,6 +84,11 @@ const SHUT_DOWN: [usize; 2] = [9, 15];
 const CRASH: usize = 11;
 const ADD_COLUMN: usize = 13;
 const ALL_USERS: usize = 17;
+
+/// Says something that is seen in every run: the test harness keeps what `println!` says to itself.
+macro_rules! tell {
+    ($($text:tt)*) => { let _ = writeln!(std::io::stderr(), $($text)*); };
+}
 
 trait Server {
     fn url(&self) -> String;
@@ -335,7 +341,7 @@ async fn survive(server: &mut dyn Server) {
     let place = place_of(&snapshot);
     hold(&url, dir.path(), &place, &killed).await;
     let all_s = (SystemClock.now_ms() - started) / 1000;
-    println!("{applied:?} in {wrote_s} s; caught up and held to the tables in {} s", all_s - wrote_s);
+    tell!("{applied:?} in {wrote_s} s; caught up and held to the tables in {} s", all_s - wrote_s);
 }
 
 /// `… position=binlog.000001:154 …`
@@ -358,7 +364,7 @@ async fn hold(url: &str, dir: &Path, snapshot: &(String, u64), killed: &[Killed]
     }
     folded.hold_orders();
     for (number, (killed, repeats)) in killed.iter().zip(&folded.repeats).enumerate() {
-        println!("kill {number:2} {:?}: durable at {}; {repeats} changes published again", killed.phase, killed.told);
+        tell!("kill {number:2} {:?}: durable at {}; {repeats} changes published again", killed.phase, killed.told);
     }
     assert_eq!(folded.problems, Vec::<String>::new());
     let in_binlog = binlog::changes_since(url, &snapshot.0, snapshot.1).await;
@@ -366,12 +372,12 @@ async fn hold(url: &str, dir: &Path, snapshot: &(String, u64), killed: &[Killed]
     let kinds = folded.changes.values().fold([0; 3], |sums, changes| {
         [sums[0] + changes.inserted, sums[1] + changes.updated, sums[2] + changes.deleted]
     });
-    println!("{kinds:?} rows inserted, updated, deleted; {} rows of snapshots", folded.snapshot_rows);
+    tell!("{kinds:?} rows inserted, updated, deleted; {} rows of snapshots", folded.snapshot_rows);
     assert!(kinds.iter().all(|kind| *kind > 100) && folded.snapshot_rows > ROWS_BEFORE / 4);
     let in_snapshot = killed.iter().filter(|killed| killed.open_snapshots > 0).count();
     let at_start = killed.iter().filter(|killed| !killed.followed).count();
     let following = killed.iter().filter(|killed| killed.followed && killed.open_snapshots == 0).count();
-    println!("{in_snapshot} kills during a snapshot, {at_start} at the start, {following} while following alone");
+    tell!("{in_snapshot} kills during a snapshot, {at_start} at the start, {following} while following alone");
     assert!(in_snapshot >= 2 && at_start >= 2 && following >= 8);
 }
 
@@ -381,7 +387,7 @@ async fn orders_took_every_step(url: &str) {
         (0..16).map(|table| format!("SELECT status FROM shop_{}.orders_{table}", table / 8)).collect();
     let sql = format!("SELECT status, COUNT(*) FROM ({}) AS every GROUP BY status ORDER BY 1", all.join(" UNION ALL "));
     let counts: Vec<(i64, u64)> = conn.query(sql).await.expect("counts");
-    println!("orders by status: {counts:?}");
+    tell!("orders by status: {counts:?}");
     let ended: u64 = counts.iter().filter(|(status, _)| *status >= 4).map(|(_, count)| count).sum();
     assert!(ended >= ORDERS, "{counts:?}");
     assert!((4..=6).all(|status| counts.iter().any(|(found, _)| *found == status)), "{counts:?}");
