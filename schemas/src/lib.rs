@@ -2,6 +2,7 @@
 //!
 //! A leaf crate: it imports none of the others, does no I/O and reads no clock.
 
+pub mod alert;
 pub mod change;
 pub mod click;
 pub mod dead_letter;

@@ -32,12 +32,15 @@ pub enum Topic {
     MetricsTopN,
     #[serde(rename = "metrics.buyers")]
     MetricsBuyers,
+    /// What someone has to look at, when it begins and when it is over.
+    #[serde(rename = "alerts")]
+    Alerts,
     #[serde(rename = "dead-letter")]
     DeadLetter,
 }
 
 impl Topic {
-    pub const ALL: [Topic; 13] = [
+    pub const ALL: [Topic; 14] = [
         Topic::Orders,
         Topic::OrderItems,
         Topic::Refunds,
@@ -50,6 +53,7 @@ impl Topic {
         Topic::MetricsActivity,
         Topic::MetricsTopN,
         Topic::MetricsBuyers,
+        Topic::Alerts,
         Topic::DeadLetter,
     ];
 
@@ -77,6 +81,7 @@ impl Topic {
             Topic::MetricsActivity => "metrics.activity",
             Topic::MetricsTopN => "metrics.top_n",
             Topic::MetricsBuyers => "metrics.buyers",
+            Topic::Alerts => "alerts",
             Topic::DeadLetter => "dead-letter",
         }
     }

@@ -82,6 +82,7 @@ fn a_schema_that_differs_is_noticed() {
         (Topic::Clicks, "\"login\"", "\"log-in\""),
         (Topic::Clicks, "253402300799999", "253402300800000"),
         (Topic::DeadLetter, "[AQgw]", "[AQRgw]"),
+        (Topic::Alerts, "\"resolved\"", "\"solved\""),
         (Topic::MetricsGmv, "\"maxItems\": 3", "\"maxItems\": 4"),
     ] {
         let text = schema(topic);

@@ -1,6 +1,7 @@
 //! JSON values and what can be done to them.
 
 use linli_schemas::Topic;
+use linli_schemas::alert::Alert;
 use linli_schemas::dead_letter::DeadLetter;
 use linli_schemas::event::decode;
 use linli_schemas::metric::MetricRecord;
@@ -9,7 +10,9 @@ use linli_schemas::zone::Zone;
 use serde_json::Value;
 
 /// The samples of `events/samples/v1`: topic and text. Every old sample stays.
-pub const SAMPLES: [(&str, &str); 24] = [
+pub const SAMPLES: [(&str, &str); 26] = [
+    ("alerts", include_str!("../../events/samples/v1/alerts.firing.json")),
+    ("alerts", include_str!("../../events/samples/v1/alerts.resolved.json")),
     ("clicks", include_str!("../../events/samples/v1/clicks.view.json")),
     ("clicks", include_str!("../../events/samples/v1/clicks.visitor.json")),
     ("dead-letter", include_str!("../../events/samples/v1/dead-letter.imported.json")),
@@ -42,6 +45,7 @@ pub fn decoded(topic: Topic, text: &[u8]) -> Result<(), String> {
         Topic::Communities | Topic::Categories | Topic::Skus => {
             named::parse_named(topic, text).map(drop).map_err(|e| e.to_string())
         }
+        Topic::Alerts => Alert::decode(text).map(drop).map_err(|e| e.to_string()),
         Topic::DeadLetter => DeadLetter::decode(text).map(drop).map_err(|e| e.to_string()),
         Topic::MetricsGmv | Topic::MetricsActivity | Topic::MetricsTopN | Topic::MetricsBuyers => {
             let record = MetricRecord::decode(text).map_err(|e| e.to_string())?;
