@@ -48,7 +48,7 @@ impl<S: SqlSource> Columns<S> {
         if let Outcome::Null(_) = column.source.write(value, Form::Plain, &mut plain).map_err(named)? {
             return Ok(SqlText::Null);
         }
-        out.extend_from_slice(transform.apply(&String::from_utf8_lossy(&plain)).as_bytes());
+        transform.write(&plain, Form::Plain, out);
         Ok(SqlText::Text)
     }
 }
