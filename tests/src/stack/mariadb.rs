@@ -47,7 +47,8 @@ impl MariaDb {
         install
             .args(["--no-defaults", "--user=root", "--auth-root-authentication-method=normal", "--skip-test-db"])
             .arg(format!("--basedir={}", server.usr.display()))
-            .arg(format!("--datadir={}", server.dir.path().join("data").display()));
+            .arg(format!("--datadir={}", server.dir.path().join("data").display()))
+            .env("TMPDIR", server.dir.path()); // a server that starts takes away what it finds of others
         prepare("mariadb", &mut install)?;
         server.run()?;
         Ok(server)
@@ -75,6 +76,7 @@ impl MariaDb {
             .arg(format!("--basedir={}", self.usr.display()))
             .arg(format!("--datadir={}", self.dir.path().join("data").display()))
             .arg(format!("--port={}", self.port))
+            .env("TMPDIR", self.dir.path())
             .arg(format!("--socket={}", self.dir.path().join("mariadb.sock").display()))
             .arg(format!("--pid-file={}", self.dir.path().join("mariadb.pid").display()))
             .args(["--bind-address=127.0.0.1", "--server-id=1", "--log-bin=binlog", "--binlog-format=ROW"])

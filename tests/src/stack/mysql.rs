@@ -109,7 +109,8 @@ impl Mysql {
             .arg(format!("--basedir={}", self.home.display()))
             .arg(format!("--lc-messages-dir={}", self.home.join("share").display()))
             .arg(format!("--character-sets-dir={}", self.home.join("share/charsets").display()))
-            .arg(format!("--datadir={}", self.dir.path().join("data").display()));
+            .arg(format!("--datadir={}", self.dir.path().join("data").display()))
+            .env("TMPDIR", self.dir.path()); // a server that starts takes away what it finds of others
         command
     }
 }
