@@ -364,7 +364,11 @@ async fn hold(url: &str, dir: &Path, snapshot: &(String, u64), killed: &[Killed]
     }
     folded.hold_orders();
     for (number, (killed, repeats)) in killed.iter().zip(&folded.repeats).enumerate() {
-        tell!("kill {number:2} {:?}: durable at {}; {repeats} changes published again after it", killed.phase, killed.told);
+        tell!(
+            "kill {number:2} {:?}: durable at {}; {repeats} changes published again after it",
+            killed.phase,
+            killed.told
+        );
     }
     assert_eq!(folded.problems, Vec::<String>::new());
     let in_binlog = binlog::changes_since(url, &snapshot.0, snapshot.1).await;
