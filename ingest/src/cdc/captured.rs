@@ -7,6 +7,7 @@ use linli_binlog::{ColumnRule, DecodeError, Image, Mismatch, RowDecoder, Rows, R
 use super::batch::Batch;
 use super::canal;
 use super::catalog::Known;
+use super::changed::Watched;
 use super::envelope::{At, InTransaction, Moved, SourceHead, write_images, write_key};
 use super::follow::Counters;
 use super::route::{Format, Key, Route, Router};
@@ -53,6 +54,8 @@ pub struct Writing<'a> {
     pub now_ms: i64,
     pub partitions: u32,
     pub tombstones: bool,
+    /// Where the table is being read.
+    pub watched: Option<&'a mut Watched>,
 }
 
 /// One record of a change.
@@ -126,6 +129,9 @@ impl Captured {
                 (Fate::Same, RowsKind::Update, ..) => {
                     row.write(Change { op: b'u', moved: Moved::No, before, after }, writing, &mut warnings)?
                 }
+            }
+            if let (Some(watched), Some(after)) = (&mut writing.watched, after) {
+                watched.note(&known.table.primary_key, after, scratch)?;
             }
             writing.transaction.rows += 1;
             writing.counters.rows += 1;

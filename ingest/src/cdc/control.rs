@@ -15,7 +15,7 @@ use super::reader::{Parts, State};
 use super::resume;
 use super::scan::Scanner;
 use super::server::{Server, connect};
-use super::store::{Loaded, Store};
+use super::store::{Loaded, Snapshots, Store};
 use super::wire::{Address, Wire, WireError};
 
 /// Where a position shall be.
@@ -238,7 +238,9 @@ pub async fn set(
                 None => loaded.state.catalog,
             };
             // What was prepared before may be decided between, or its name used again: a commit of it reads the tables anew.
-            let state = State { position, catalog, snapshots: loaded.state.snapshots, ..State::default() };
+            // What changed is told from the position on.
+            let snapshots = Snapshots { changed: Vec::new(), ..loaded.state.snapshots };
+            let state = State { position, catalog, snapshots, ..State::default() };
             store.save(&loaded.record.server, &state).await?;
         }
     }

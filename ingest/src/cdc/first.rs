@@ -53,6 +53,7 @@ pub async fn snapshot(
         partitions: reader.options.partitions,
         place: views.position.place,
         at_ms: reader.parts.clock.now_ms(),
+        keyed: false,
     };
     if reader.again {
         for known in catalog.tables().filter(|known| known.lost.is_none()) {

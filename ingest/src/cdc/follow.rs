@@ -13,6 +13,7 @@ use linli_connectors::{Error, ErrorKind};
 use super::batch::Batch;
 use super::captured::{Captured, TransactionState, Writing};
 use super::catalog::Catalog;
+use super::changed::Changed;
 use super::ddl::{self, Effect};
 use super::envelope::{At, InTransaction, SourceHead, escape, quoted};
 use super::gtid::GtidSet;
@@ -57,6 +58,8 @@ pub struct Follower {
     pub unseen: Vec<String>,
     /// Tables of which rows were committed that nobody saw.
     pub missed: Vec<String>,
+    /// Rows that changed while their tables are being read.
+    pub changed: Changed,
     /// Objects to be stored, by their keys behind the reader's prefix, before a record names them.
     pub objects: Vec<(String, Bytes)>,
     /// Objects that nobody needs once a record stands behind here.
@@ -150,6 +153,7 @@ pub struct FollowFrom {
     pub position: Position,
     pub prepared: Arc<PreparedSet>,
     pub catalog: Arc<Catalog>,
+    pub changed: Changed,
     /// What the session asked for, until the first format description.
     pub checksum: Checksum,
 }
@@ -178,6 +182,7 @@ impl Follower {
             reread: Vec::new(),
             unseen: Vec::new(),
             missed: Vec::new(),
+            changed: from.changed,
             objects: Vec::new(),
             garbage: Vec::new(),
             now_ms: 0,
@@ -501,6 +506,8 @@ impl Follower {
             Target::Ignored => return Ok(()),
             Target::Held { db, name, why } => Some((db.clone(), name.clone(), why.clone())),
             Target::Captured(captured) => {
+                let is_watching = !self.changed.is_empty();
+                let watched = is_watching.then(|| self.changed.of_mut(&captured.known.table.full_name())).flatten();
                 let mut writing = Writing {
                     batch: &mut self.batch,
                     transaction: &mut open.state,
@@ -510,6 +517,7 @@ impl Follower {
                     now_ms: self.now_ms,
                     partitions: self.options.partitions,
                     tombstones: self.options.tombstones,
+                    watched,
                 };
                 match captured.write(rows, &mut writing) {
                     Ok(()) => None,
@@ -520,6 +528,7 @@ impl Follower {
                 }
             }
         };
+        self.changed.bound();
         let Some((db, name, why)) = failure else {
             return Ok(());
         };

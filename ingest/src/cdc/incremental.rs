@@ -59,6 +59,7 @@ impl Incremental {
                 partitions: reader.options.partitions,
                 place: Place::default(),
                 at_ms: 0,
+                keyed: true,
             },
             chunk_rows: reader.options.snapshot_chunk_rows,
             reading: None,

@@ -8,6 +8,7 @@ mod batch;
 mod canal;
 mod captured;
 mod catalog;
+mod changed;
 pub mod control;
 mod ddl;
 mod envelope;

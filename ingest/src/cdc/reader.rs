@@ -12,6 +12,7 @@ use linli_connectors::{Error, ErrorKind};
 use tokio_util::sync::CancellationToken;
 
 use super::catalog::{Catalog, Known};
+use super::changed::Changed;
 use super::first;
 use super::lag::Watch;
 use super::meters::Meters;
@@ -22,7 +23,7 @@ use super::publish::Publisher;
 use super::resume;
 use super::route::Router;
 use super::server::{self, Server};
-use super::store::{ServerIdentity, Snapshots, Store};
+use super::store::{Loaded, ServerIdentity, Snapshots, Store};
 use super::stream::{Ended, Stream};
 use super::wire::{Address, Wire, WireError};
 
@@ -84,6 +85,8 @@ pub struct State {
     pub catalog: Arc<Catalog>,
     pub snapshots: Snapshots,
     pub prepared: Arc<PreparedSet>,
+    /// Rows that changed while their tables are being read.
+    pub changed: Changed,
 }
 
 /// That, and of which server it is true.
@@ -127,11 +130,7 @@ impl Reader {
     pub async fn run(mut self, shutdown: CancellationToken) -> Result<(), Error> {
         let loaded = self.store.lock().await.load().await?;
         self.again = loaded.is_some();
-        let mut state = match loaded {
-            Some(loaded) if loaded.record.reset => None,
-            Some(loaded) => Some((loaded.state, loaded.record.server)),
-            None => None,
-        };
+        let mut state = begun(loaded);
         let (mut backoff, mut damaged, mut refused, mut failed_at) = (BACKOFF_MIN, 0, 0, None);
         loop {
             let before = state.as_ref().map(|(state, _)| state.position.clone());
@@ -152,6 +151,10 @@ impl Reader {
                 (backoff, damaged, refused) = (BACKOFF_MIN, 0, 0);
             }
             failed_at = place;
+            if state.is_none() {
+                // a first snapshot that was cut off is gone on with: what it published is not told again
+                state = begun(self.store.lock().await.load().await?);
+            }
             if !error.is_retry() {
                 refused += 1;
                 self.followed += 1;
@@ -239,6 +242,7 @@ impl Reader {
         }
         *identity = server.identity.clone();
         self.publisher.create_topics(&current.catalog, &self.router).await?;
+        self.keep_changed(current).await?;
         // fences whoever read this server before
         self.store.lock().await.save(identity, current).await?;
         self.store.lock().await.sweep(current).await?;
@@ -258,6 +262,27 @@ impl Reader {
         self.meters.ended();
         ended.map_err(|error| options.named(error))
     }
+}
+
+impl Reader {
+    /// Goes on to remember what changes while tables are read. All of it is stored anew: of the last part it is not known
+    /// whether it was.
+    async fn keep_changed(&self, state: &mut State) -> Result<(), Error> {
+        for (table, _) in state.snapshots.open().filter(|(_, progress)| !progress.emptied) {
+            state.changed.keep(table);
+        }
+        let part = state.changed.whole();
+        // what is not named any more is swept
+        if let (Some((key, bytes)), _) = state.snapshots.name_part(part, self.parts.random.next_u64()) {
+            self.store.lock().await.put_object(&key, bytes).await?;
+        }
+        Ok(())
+    }
+}
+
+/// What was written down, unless it is to be begun anew.
+fn begun(loaded: Option<Loaded>) -> Option<Begun> {
+    loaded.filter(|loaded| !loaded.record.reset).map(|loaded| (loaded.state, loaded.record.server))
 }
 
 /// Why none of the servers can be followed. While one does not answer, it may be the one that can.

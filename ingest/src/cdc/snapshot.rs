@@ -10,6 +10,7 @@ use linli_connectors::{Error, ErrorKind};
 use super::batch::Batch;
 use super::canal::{self, SqlRow};
 use super::catalog::Known;
+use super::changed::{RowKey, row_key};
 use super::envelope::{At, KeyText, Moved, SourceHead, quoted, write_key};
 use super::position::Place;
 use super::route::{Format, Route, Router};
@@ -26,6 +27,8 @@ pub struct Chunk {
     /// `database.table`
     pub table: String,
     pub records: Vec<NewRecord>,
+    /// Of each record its row, where the reader asked for them.
+    pub keys: Vec<RowKey>,
     pub rows: u64,
     /// The primary key of the last row, as literals.
     pub after: Option<Vec<String>>,
@@ -43,6 +46,8 @@ pub struct Snapshotter {
     pub place: Place,
     /// When the view was opened, epoch ms.
     pub at_ms: i64,
+    /// Rows that changes told meanwhile are to be left out.
+    pub keyed: bool,
 }
 
 /// The rows of one table from a place in its primary key on.
@@ -185,7 +190,7 @@ impl TableRows<'_> {
             return Ok(None);
         }
         let mut batch = Batch::default();
-        let (mut rows, mut after) = (0, None);
+        let (mut rows, mut after, mut keys, mut scratch) = (0, None, Vec::new(), Vec::new());
         while batch.len() < CHUNK_ROWS && batch.bytes() < CHUNK_BYTES {
             let more = self
                 .wire
@@ -197,10 +202,16 @@ impl TableRows<'_> {
                 break;
             }
             let row = Selected { writer: &self.writer, payload: self.wire.payload(), cells: &self.cells };
-            self.write(row, &mut batch).map_err(|error| {
+            let written = self.write(row, &mut batch);
+            let written = written.and_then(|written| match written && self.from.keyed {
+                true => row_key(&self.known.table.primary_key, &row, &mut scratch),
+                false => Ok(None),
+            });
+            let key = written.map_err(|error| {
                 Error::new(ErrorKind::Corrupt, format!("table {}", self.known.table.full_name()), error.to_string())
                     .hint("leave the table out by cdc.exclude")
             })?;
+            keys.extend(key);
             rows += 1;
             let full = batch.len() >= CHUNK_ROWS || batch.bytes() >= CHUNK_BYTES;
             if full || self.limit == Some(self.read + rows) {
@@ -210,7 +221,8 @@ impl TableRows<'_> {
         self.read += rows;
         // A row beyond the limit is not asked for: fewer rows than the limit mean the end of the table.
         let done = self.ended && self.limit.is_none_or(|limit| self.read < limit);
-        Ok(Some(Chunk { table: self.known.table.full_name(), records: batch.take(), rows: rows as u64, after, done }))
+        let table = self.known.table.full_name();
+        Ok(Some(Chunk { table, records: batch.take(), keys, rows: rows as u64, after, done }))
     }
 
     /// Whether the row counts as deleted.
@@ -220,9 +232,10 @@ impl TableRows<'_> {
         Ok(row.text(column, &mut text)? && is_mark(&text))
     }
 
-    fn write(&self, row: Selected<'_>, batch: &mut Batch) -> Result<(), DecodeError> {
+    /// Whether there is a record of the row.
+    fn write(&self, row: Selected<'_>, batch: &mut Batch) -> Result<bool, DecodeError> {
         if self.is_marked(&row)? {
-            return Ok(());
+            return Ok(false);
         }
         let out = &mut batch.buffer;
         let key = write_key(&self.route.key, &self.known.table, &row, out)?;
@@ -246,7 +259,7 @@ impl TableRows<'_> {
         }
         let end = out.len();
         batch.push(&self.route.topic, self.from.partitions, self.from.at_ms, key, value..end);
-        Ok(())
+        Ok(true)
     }
 }
 

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::catalog::Catalog;
+use super::changed::{self, Changed, Part};
 use super::position::Position;
 use super::prepared::{self, Prepared, PreparedSet, Stored};
 use super::reader::State;
@@ -61,6 +62,9 @@ pub struct SchemaFrom {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Snapshots {
     pub tables: BTreeMap<String, Progress>,
+    /// Objects that tell which rows of these tables changed meanwhile, behind the reader's prefix.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub changed: Vec<String>,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -78,6 +82,17 @@ pub struct Progress {
 impl Snapshots {
     pub fn open(&self) -> impl Iterator<Item = (&String, &Progress)> {
         self.tables.iter().filter(|(_, progress)| !progress.done)
+    }
+
+    /// Names a part of what changed: the object to be stored, and those that nobody needs behind the next record.
+    pub fn name_part(&mut self, part: Part, number: u64) -> (Option<(String, Bytes)>, Vec<String>) {
+        let garbage = if part.replaces { std::mem::take(&mut self.changed) } else { Vec::new() };
+        if part.bytes.is_empty() {
+            return (None, garbage);
+        }
+        let key = format!("{}/{number:016x}", changed::FOLDER);
+        self.changed.push(key.clone());
+        (Some((key, part.bytes)), garbage)
     }
 
     pub fn are_done(&self) -> bool {
@@ -140,7 +155,9 @@ impl Store {
         self.stored = Some((Arc::clone(&catalog), record.schema.clone()));
         let prepared = self.prepared(&record, &catalog).await?;
         let (position, snapshots) = (record.position.clone(), record.snapshots.clone());
-        Ok(Some(Loaded { record, state: State { position, catalog, snapshots, prepared: Arc::new(prepared) } }))
+        let changed = self.changed(&snapshots).await?;
+        let state = State { position, catalog, snapshots, prepared: Arc::new(prepared), changed };
+        Ok(Some(Loaded { record, state }))
     }
 
     async fn prepared(&self, record: &Record, catalog: &Arc<Catalog>) -> Result<PreparedSet, Error> {
@@ -154,6 +171,20 @@ impl Store {
             set.insert(xid, Prepared { stored: stored.clone(), catalog });
         }
         Ok(set)
+    }
+
+    async fn changed(&self, snapshots: &Snapshots) -> Result<Changed, Error> {
+        let mut parts = Vec::with_capacity(snapshots.changed.len());
+        for key in &snapshots.changed {
+            let key = format!("{}/{key}", self.prefix);
+            parts.push(self.blobs.get(&key).await?.ok_or_else(|| self.corrupt(&key, "is missing"))?);
+        }
+        Changed::from_parts(&parts).ok_or_else(|| self.corrupt(changed::FOLDER, "is not as it was written"))
+    }
+
+    /// Stores an object before a record names it.
+    pub async fn put_object(&self, key: &str, bytes: Bytes) -> Result<(), Error> {
+        self.put(&format!("{}/{key}", self.prefix), bytes).await.map(drop)
     }
 
     pub async fn catalog(&self, schema: &str) -> Result<Catalog, Error> {
@@ -194,14 +225,16 @@ impl Store {
 
     /// Deletes what an earlier reader put aside and no record names.
     pub async fn sweep(&self, state: &State) -> Result<(), Error> {
-        let named: BTreeSet<String> = state
-            .prepared
-            .values()
-            .flat_map(|prepared| prepared.stored.part_keys().map(|key| format!("{}/{key}", self.prefix)))
+        let prepared = state.prepared.values().flat_map(|prepared| prepared.stored.part_keys());
+        let named: BTreeSet<String> = prepared
+            .chain(state.snapshots.changed.iter().cloned())
+            .map(|key| format!("{}/{key}", self.prefix))
             .collect();
-        for key in self.blobs.list(&format!("{}/{}", self.prefix, prepared::FOLDER)).await? {
-            if !named.contains(&key) {
-                self.blobs.delete(&key).await?;
+        for folder in [prepared::FOLDER, changed::FOLDER] {
+            for key in self.blobs.list(&format!("{}/{folder}", self.prefix)).await? {
+                if !named.contains(&key) {
+                    self.blobs.delete(&key).await?;
+                }
             }
         }
         Ok(())

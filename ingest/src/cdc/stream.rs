@@ -93,6 +93,7 @@ impl<'a> Stream<'a> {
                 position: state.position.clone(),
                 prepared: Arc::clone(&state.prepared),
                 catalog: Arc::clone(&state.catalog),
+                changed: std::mem::take(&mut state.changed),
                 checksum: server.checksum,
             },
             Arc::clone(&reader.router),
@@ -120,15 +121,18 @@ impl<'a> Stream<'a> {
     }
 
     pub async fn run(mut self, shutdown: &CancellationToken) -> Result<Ended, Error> {
-        self.take_requests().await?;
-        let outcome = self.follow(shutdown).await;
+        let outcome = match self.take_requests().await {
+            Ok(()) => self.follow(shutdown).await,
+            Err(error) => Err(error),
+        };
         // What is under way is waited for, so that nothing of it comes behind what a next session publishes.
         let settled = self.settle().await;
-        let ended = outcome?;
-        settled?;
-        self.start_save().await?;
-        self.finish_save().await?;
-        Ok(ended)
+        let ended = match (outcome, settled) {
+            (Ok(ended), Ok(())) => self.save_now().await.map(|()| ended),
+            (Err(error), _) | (_, Err(error)) => Err(error),
+        };
+        self.state.changed = std::mem::take(&mut self.follower.changed);
+        ended
     }
 
     async fn follow(&mut self, shutdown: &CancellationToken) -> Result<Ended, Error> {
@@ -191,6 +195,7 @@ impl<'a> Stream<'a> {
                 "the snapshot of a table ends: it is gone, the user may not SELECT it, or its definition is not understood"
             );
             self.state.snapshots.tables.remove(&read.table);
+            self.follower.changed.forget(&read.table);
             return self.start_save().await;
         };
         let (db, name) = (known.table.db.clone(), known.table.name.clone());
@@ -201,18 +206,24 @@ impl<'a> Stream<'a> {
         }
         if !read.emptied.is_empty() {
             self.reader.publisher.append(read.emptied).await?;
+            self.follower.changed.watch(&read.table);
         }
         let prefix = Store::prefix_of(&self.reader.address.name);
         for chunk in read.chunks {
-            let records = self.reader.publisher.set_aside(&self.reader.parts.blobs, &prefix, chunk.records).await?;
+            let records = match self.follower.changed.of(&chunk.table) {
+                Some(watched) => watched.untold(chunk.records, &chunk.keys),
+                None => chunk.records,
+            };
+            self.reader.meters.snapshot_rows(records.len() as u64);
+            let records = self.reader.publisher.set_aside(&self.reader.parts.blobs, &prefix, records).await?;
             self.reader.publisher.append(records).await?;
             let progress = self.state.snapshots.tables.entry(chunk.table.clone()).or_default();
             progress.emptied = false;
             progress.rows += chunk.rows;
             progress.after = chunk.after.or(progress.after.take());
             progress.done = chunk.done;
-            self.reader.meters.snapshot_rows(chunk.rows);
             if chunk.done {
+                self.follower.changed.forget(&chunk.table);
                 tracing::info!(table = chunk.table, rows = progress.rows, "the snapshot of a table is done");
             }
         }
@@ -274,20 +285,28 @@ impl<'a> Stream<'a> {
                 table,
                 "a table has changes that was not there, or that the user may not SELECT, when the tables were read: it is read now"
             );
-            self.incremental.cancel();
-            self.state.snapshots.tables.insert(table, Progress::default());
+            self.read_anew(table, Progress::default());
         }
         for table in std::mem::take(&mut self.follower.reread) {
             if self.reader.options.reread_altered {
                 tracing::info!(table, "a table was altered and is read anew");
-                self.incremental.cancel();
-                self.state.snapshots.tables.insert(table, Progress::default());
+                self.read_anew(table, Progress::default());
             }
         }
         for table in std::mem::take(&mut self.follower.missed) {
-            self.incremental.cancel();
-            self.state.snapshots.tables.insert(table, Progress { emptied: true, ..Progress::default() });
+            self.read_anew(table, Progress { emptied: true, ..Progress::default() });
         }
+    }
+
+    /// Begins the snapshot of a table, or begins it again: what changed until here does not count.
+    fn read_anew(&mut self, table: String, progress: Progress) {
+        self.incremental.cancel();
+        match progress.emptied {
+            // only what is published behind the emptying counts
+            true => self.follower.changed.forget(&table),
+            false => self.follower.changed.watch(&table),
+        }
+        self.state.snapshots.tables.insert(table, progress);
     }
 
     /// Takes up what was asked for from outside.
@@ -297,13 +316,11 @@ impl<'a> Stream<'a> {
             let (db, name) = table.split_once('.').unwrap_or(("", &table));
             if self.reader.router.follows(db, name) {
                 tracing::info!(table, "a snapshot was asked for");
-                self.incremental.cancel();
-                self.state.snapshots.tables.insert(table, Progress::default());
+                self.read_anew(table, Progress::default());
             } else {
                 tracing::error!(table, "a snapshot was asked for of a table that is not followed");
             }
-            self.start_save().await?;
-            self.finish_save().await?;
+            self.save_now().await?;
             self.reader.parts.blobs.delete(&key).await?;
         }
         Ok(())
@@ -450,15 +467,27 @@ impl<'a> Stream<'a> {
     async fn start_save(&mut self) -> Result<(), Error> {
         self.finish_save().await?;
         let (store, identity) = (Arc::clone(&self.reader.store), self.identity.clone());
+        let part = self.follower.changed.part();
+        let number = self.reader.parts.random.next_u64();
+        let (object, garbage) = part.map_or((None, Vec::new()), |part| self.state.snapshots.name_part(part, number));
+        self.garbage.extend(garbage);
         let (state, garbage) = (self.state.clone(), std::mem::take(&mut self.garbage));
         self.saved = state.position.clone();
         self.saving = Some(tokio::spawn(async move {
             let mut store = store.lock().await;
+            if let Some((key, bytes)) = object {
+                store.put_object(&key, bytes).await?;
+            }
             store.save(&identity, &state).await?;
             store.discard(&garbage).await;
             Ok(())
         }));
         Ok(())
+    }
+
+    async fn save_now(&mut self) -> Result<(), Error> {
+        self.start_save().await?;
+        self.finish_save().await
     }
 
     async fn finish_save(&mut self) -> Result<(), Error> {

@@ -2,7 +2,7 @@
 //!
 //! `LINLI_SNAPSHOT_ROWS=5000000 cargo test -p linli-tests --test cdc snapshot_under_writes` reads a table of that length.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
 use std::path::Path;
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use linli_connectors::clock::{Clock, SystemClock};
-use linli_connectors::log::{Batch, OpenOptions, TopicPartition, open};
+use linli_connectors::log::{Batch, OpenOptions, SharedLog, TopicPartition, open};
 use linli_tests::program::{self, Running};
 use linli_tests::stack::{MariaDb, Mysql};
 use mysql_async::prelude::Queryable;
@@ -147,39 +147,76 @@ async fn read_to_the_end(url: &str, dir: &Path) -> u64 {
     peak
 }
 
-/// What the topic says of each row in the end. A row that went to another key stands in two partitions: the create beside
-/// its delete is told by the place in the binlog.
-async fn folded(dir: &Path) -> Rows {
-    type Last = (usize, (u64, u64, i64, bool), Option<u64>);
-    let mut last: HashMap<i64, Last, BuildHasherDefault<DefaultHasher>> = HashMap::default();
-    let log =
-        open(&format!("file://{}", dir.join("log").display()), OpenOptions::default()).await.expect("the log opens");
-    let places: Vec<TopicPartition> =
-        (0..PARTITIONS).map(|partition| TopicPartition { topic: TOPIC.into(), partition }).collect();
-    let mut left: u64 = log.ends(&places).await.expect("ends").iter().sum();
-    let from = places.into_iter().map(|place| (place, 0)).collect();
+fn places() -> Vec<TopicPartition> {
+    (0..PARTITIONS).map(|partition| TopicPartition { topic: TOPIC.into(), partition }).collect()
+}
+
+async fn log(dir: &Path) -> SharedLog {
+    open(&format!("file://{}", dir.join("log").display()), OpenOptions::default()).await.expect("the log opens")
+}
+
+/// Reads the topic from these offsets to its ends.
+async fn visit(dir: &Path, from: &[u64], mut see: impl FnMut(usize, &Value)) {
+    let log = log(dir).await;
+    let ends = log.ends(&places()).await.expect("ends");
+    let mut left: u64 = ends.iter().sum::<u64>() - from.iter().sum::<u64>();
+    let from = places().into_iter().zip(from.iter().copied()).collect();
     let (mut reader, mut batch) = (log.reader(from).await.expect("a reader"), Batch::default());
     while left > 0 {
         reader.poll(&mut batch, 10_000, Duration::from_secs(5)).await.expect("records");
         assert!(!batch.is_empty(), "{left} records do not come");
         left -= batch.len() as u64;
         for record in batch.iter() {
-            let value: Value = serde_json::from_slice(record.value.expect("no tombstones")).expect("JSON");
-            let (source, op) = (&value["source"], value["op"].as_str().expect("op"));
-            let file = source["file"].as_str().and_then(|file| file.rsplit('.').next()?.parse().ok()).expect("a file");
-            let pos = source["pos"].as_u64().expect("a place");
-            let row = if op == "r" { -1 } else { source["row"].as_i64().expect("a row") };
-            let image = if op == "d" { &value["before"] } else { &value["after"] };
-            let hash = (op != "d").then(|| {
-                let number = |column: &str| image[column].as_i64().expect("a number");
-                hash_of(number("community_id"), number("qty"), image["note"].as_str().unwrap_or("NULL"))
-            });
-            let (id, place) = (image["id"].as_i64().expect("an id"), (file, pos, row, op != "d"));
-            if last.get(&id).is_none_or(|(there, old, _)| *there == record.source || *old < place) {
-                last.insert(id, (record.source, place, hash));
-            }
+            see(record.source, &serde_json::from_slice(record.value.expect("no tombstones")).expect("JSON"));
         }
     }
+}
+
+/// The row's id, and the hash of what it is.
+fn row_of(image: &Value) -> (i64, u64) {
+    let number = |column: &str| image[column].as_i64().expect("a number");
+    (number("id"), hash_of(number("community_id"), number("qty"), image["note"].as_str().unwrap_or("NULL")))
+}
+
+/// Of the rows that a snapshot told from these offsets on: how many more than once. Each time the same, and never one that
+/// a change had told before: a row's records tell what it was at their places.
+async fn told_again(dir: &Path, from: &[u64]) -> u64 {
+    let (mut told, mut changed, mut again) = (Rows::default(), HashSet::new(), 0);
+    visit(dir, from, |partition, value| match value["op"].as_str() {
+        Some("r") => {
+            let (id, hash) = row_of(&value["after"]);
+            assert!(!changed.contains(&(partition, id)), "row {id} was told by a change, and then by the snapshot");
+            if let Some(before) = told.insert(id, hash) {
+                assert_eq!(before, hash, "row {id} is told twice, and not the same");
+                again += 1;
+            }
+        }
+        Some("c" | "u") => {
+            changed.insert((partition, row_of(&value["after"]).0));
+        }
+        _ => {}
+    })
+    .await;
+    again
+}
+
+/// What the topic says of each row in the end. A row that went to another key stands in two partitions: the create beside
+/// its delete is told by the place in the binlog.
+async fn folded(dir: &Path) -> Rows {
+    type Last = (usize, (u64, u64, i64, bool), Option<u64>);
+    let mut last: HashMap<i64, Last, BuildHasherDefault<DefaultHasher>> = HashMap::default();
+    visit(dir, &[0; PARTITIONS as usize], |partition, value| {
+        let (source, op) = (&value["source"], value["op"].as_str().expect("op"));
+        let file = source["file"].as_str().and_then(|file| file.rsplit('.').next()?.parse().ok()).expect("a file");
+        let pos = source["pos"].as_u64().expect("a place");
+        let row = if op == "r" { -1 } else { source["row"].as_i64().expect("a row") };
+        let (id, hash) = row_of(if op == "d" { &value["before"] } else { &value["after"] });
+        let place = (file, pos, row, op != "d");
+        if last.get(&id).is_none_or(|(there, old, _)| *there == partition || *old < place) {
+            last.insert(id, (partition, place, (op != "d").then_some(hash)));
+        }
+    })
+    .await;
     last.into_iter().filter_map(|(id, (_, _, hash))| Some((id, hash?))).collect()
 }
 
@@ -218,6 +255,8 @@ async fn survive(url: &str) {
     // The first snapshot: one view, read on in another after each kill.
     let (first, first_mb) = kill_on_the_way(url, dir.path(), 250);
     read_to_the_end(url, dir.path()).await;
+    let first_again = told_again(dir.path(), &[0; PARTITIONS as usize]).await;
+    let later = log(dir.path()).await.ends(&places()).await.expect("ends");
     // A later one: in chunks between the changes.
     program::run(&mut reader(url, dir.path(), &["snapshot", "shop_0.lines"])).succeeded();
     let (second, second_mb) = kill_on_the_way(url, dir.path(), 450);
@@ -231,10 +270,11 @@ async fn survive(url: &str) {
     assert!(first > 0 && second > 0, "kills met an open snapshot: {first} in the first, {second} in the later one");
     let peak = first_mb.max(second_mb).max(third_mb);
     assert!(peak < RSS_MAX_MB, "{peak} MB at the peak");
+    let second_again = told_again(dir.path(), &later).await;
     compare(url, dir.path()).await;
     println!(
-        "{rows} rows read twice in {seconds} s, {} changes meanwhile, {first} and {second} kills in open snapshots, \
-         {peak} MB at the peak",
+        "{rows} rows read twice in {seconds} s, {} changes meanwhile, {first} and {second} kills in open snapshots \
+         ({first_again} and {second_again} rows told again), {peak} MB at the peak",
         changes.load(Ordering::Relaxed)
     );
 }
