@@ -11,11 +11,12 @@ use super::gtid::{GtidSet, MariadbGtids, MysqlGtids};
 use super::lag::bytes_between;
 use super::options::CdcOptions;
 use super::position::{Place, Position};
+use super::progress::Snapshots;
 use super::reader::{Parts, State};
 use super::resume;
 use super::scan::Scanner;
 use super::server::{Server, connect};
-use super::store::{Loaded, Snapshots, Store};
+use super::store::{Loaded, Store};
 use super::wire::{Address, Wire, WireError};
 
 /// Where a position shall be.

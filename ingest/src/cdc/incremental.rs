@@ -80,6 +80,7 @@ impl Incremental {
         let Some((name, progress)) = next.map(|(name, progress)| (name.clone(), progress.clone())) else {
             return;
         };
+        let piece = progress.pieces.first().cloned().unwrap_or_default();
         let (address, server, mut from) = (self.address.clone(), self.server.clone(), self.from.clone());
         let chunk_rows = self.chunk_rows;
         from.at_ms = self.clock.now_ms();
@@ -104,7 +105,7 @@ impl Incremental {
                 (views.wires.first_mut(), known.clone().filter(|known| known.lost.is_none()))
             {
                 let limit = if known.table.primary_key.is_empty() { None } else { Some(chunk_rows) };
-                let mut rows = from.rows(wire, Arc::new(known), progress.after.as_deref(), limit).await?;
+                let mut rows = from.rows(wire, Arc::new(known), &piece, limit).await?;
                 while let Some(chunk) = rows.next().await? {
                     chunks.push(chunk);
                 }

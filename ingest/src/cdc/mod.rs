@@ -22,6 +22,7 @@ mod meters;
 mod options;
 mod position;
 mod prepared;
+mod progress;
 mod publish;
 mod quarantine;
 mod reader;

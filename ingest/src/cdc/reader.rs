@@ -19,11 +19,12 @@ use super::meters::Meters;
 use super::options::CdcOptions;
 use super::position::Position;
 use super::prepared::PreparedSet;
+use super::progress::Snapshots;
 use super::publish::Publisher;
 use super::resume;
 use super::route::Router;
 use super::server::{self, Server};
-use super::store::{Loaded, ServerIdentity, Snapshots, Store};
+use super::store::{Loaded, ServerIdentity, Store};
 use super::stream::{Ended, Stream};
 use super::wire::{Address, Wire, WireError};
 

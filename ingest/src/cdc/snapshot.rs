@@ -13,6 +13,7 @@ use super::catalog::Known;
 use super::changed::{RowKey, row_key};
 use super::envelope::{At, KeyText, Moved, SourceHead, quoted, write_key};
 use super::position::Place;
+use super::progress::Piece;
 use super::route::{Format, Route, Router};
 use super::soft_delete::is_mark;
 use super::truncate::Emptied;
@@ -26,13 +27,15 @@ const CHUNK_BYTES: usize = 6 << 20;
 pub struct Chunk {
     /// `database.table`
     pub table: String,
+    /// The piece of it, by its number.
+    pub piece: u32,
     pub records: Vec<NewRecord>,
     /// Of each record its row, where the reader asked for them.
     pub keys: Vec<RowKey>,
     pub rows: u64,
     /// The primary key of the last row, as literals.
     pub after: Option<Vec<String>>,
-    /// The table has no more rows.
+    /// The piece has no more rows.
     pub done: bool,
 }
 
@@ -50,11 +53,12 @@ pub struct Snapshotter {
     pub keyed: bool,
 }
 
-/// The rows of one table from a place in its primary key on.
+/// The rows of a piece of a table, from a place in its primary key on.
 pub struct TableRows<'a> {
     from: &'a Snapshotter,
     wire: &'a mut Wire,
     known: Arc<Known>,
+    piece: u32,
     route: Route,
     writer: TextRows,
     canal: Option<canal::Head>,
@@ -97,12 +101,12 @@ impl SqlRow for Selected<'_> {
 }
 
 impl Snapshotter {
-    /// Begins to read a table behind `after`, at most `limit` rows.
+    /// Begins to read a piece of a table, at most `limit` rows.
     pub async fn rows<'a>(
         &'a self,
         wire: &'a mut Wire,
         known: Arc<Known>,
-        after: Option<&[String]>,
+        piece: &Piece,
         limit: Option<usize>,
     ) -> Result<TableRows<'a>, Error> {
         let route = self.router.route(&known.table);
@@ -113,7 +117,7 @@ impl Snapshotter {
             Format::Canal => Some(self.canal(wire, &known.table, &route).await?),
             Format::Debezium => None,
         };
-        let sql = select(&known.table, after, limit);
+        let sql = select(&known.table, piece, limit);
         wire.start_query(&sql).await.map_err(|error| self.failed(&known.table, error))?;
         let mut file = br#","file":"#.to_vec();
         quoted(&self.place.file, &mut file);
@@ -125,6 +129,7 @@ impl Snapshotter {
             from: self,
             wire,
             known,
+            piece: piece.number,
             file,
             cells: Cells::new(),
             limit,
@@ -219,10 +224,10 @@ impl TableRows<'_> {
             }
         }
         self.read += rows;
-        // A row beyond the limit is not asked for: fewer rows than the limit mean the end of the table.
+        // A row beyond the limit is not asked for: fewer rows than the limit mean the end of the piece.
         let done = self.ended && self.limit.is_none_or(|limit| self.read < limit);
         let table = self.known.table.full_name();
-        Ok(Some(Chunk { table, records: batch.take(), keys, rows: rows as u64, after, done }))
+        Ok(Some(Chunk { table, piece: self.piece, records: batch.take(), keys, rows: rows as u64, after, done }))
     }
 
     /// Whether the row counts as deleted.
@@ -290,8 +295,8 @@ fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02X}")).collect()
 }
 
-/// All columns of the rows behind `after`, in the order of the primary key.
-fn select(table: &Table, after: Option<&[String]>, limit: Option<usize>) -> String {
+/// All columns of the rows of a piece, in the order of the primary key.
+fn select(table: &Table, piece: &Piece, limit: Option<usize>) -> String {
     let columns: Vec<String> =
         table.columns.iter().map(|column| select_expression(&column.name, &column.kind)).collect();
     let key: Vec<String> = table
@@ -301,9 +306,15 @@ fn select(table: &Table, after: Option<&[String]>, limit: Option<usize>) -> Stri
         .map(|column| name(&column.name))
         .collect();
     let mut sql = format!("SELECT {} FROM {}.{}", columns.join(","), name(&table.db), name(&table.name));
-    if let Some(after) = after.filter(|after| after.len() == key.len() && !key.is_empty()) {
-        sql.push_str(" WHERE ");
-        sql.push_str(&behind(&key, after));
+    let mut conditions = Vec::new();
+    if let (Some(after), Some(_)) = (&piece.after, key.first()) {
+        conditions.push(behind(&key, after));
+    }
+    if let (Some(until), Some(column)) = (&piece.until, key.first()) {
+        conditions.push(format!("{column}<={until}"));
+    }
+    if !conditions.is_empty() {
+        sql.push_str(&format!(" WHERE {}", conditions.join(" AND ")));
     }
     if !key.is_empty() {
         sql.push_str(&format!(" ORDER BY {}", key.join(",")));
@@ -314,10 +325,11 @@ fn select(table: &Table, after: Option<&[String]>, limit: Option<usize>) -> Stri
     sql
 }
 
-/// `a>=1 AND (a>1 OR a=1 AND (b>2))`: the first condition lets the server use the key.
+/// `a>=1 AND (a>1 OR a=1 AND (b>2))`: the first condition lets the server use the key. Fewer values than columns: behind
+/// all rows that begin with them.
 fn behind(key: &[String], after: &[String]) -> String {
     match (key, after) {
-        ([column], [value]) => format!("{column}>{value}"),
+        ([column, ..], [value]) => format!("{column}>{value}"),
         ([column, key @ ..], [value, after @ ..]) => {
             format!("{column}>={value} AND ({column}>{value} OR {column}={value} AND ({}))", behind(key, after))
         }
@@ -358,8 +370,13 @@ mod tests {
         let row = Selected { writer: &writer, payload: b"7it's", cells: &cells };
         let after = key_literals(&table(), &row).unwrap();
         assert_eq!(
-            select(&table(), Some(&after), Some(100)),
+            select(&table(), &Piece { after: Some(after), ..Piece::default() }, Some(100)),
             "SELECT `w`,`f`+0e0,`n` FROM `shop_0`.`st``ock` WHERE `w`>=7 AND (`w`>7 OR `w`=7 AND (`n`>'it''s')) ORDER BY `w`,`n` LIMIT 100"
+        );
+        let piece = Piece { number: 1, after: Some(vec!["7".into()]), until: Some("9".into()) };
+        assert_eq!(
+            select(&table(), &piece, None),
+            "SELECT `w`,`f`+0e0,`n` FROM `shop_0`.`st``ock` WHERE `w`>7 AND `w`<=9 ORDER BY `w`,`n`"
         );
         for (zerofilled, text) in [(&b"0042"[..], &b"42"[..]), (b"000", b"0")] {
             let mut out = Vec::new();

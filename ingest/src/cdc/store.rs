@@ -1,6 +1,6 @@
 //! The durable record of a reader: position, schema and snapshots as one object, written under a conditional put.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -12,9 +12,10 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::catalog::Catalog;
-use super::changed::{self, Changed, Part};
+use super::changed::{self, Changed};
 use super::position::Position;
 use super::prepared::{self, Prepared, PreparedSet, Stored};
+use super::progress::Snapshots;
 use super::reader::State;
 
 /// Records that stay behind the newest, to look at.
@@ -56,48 +57,6 @@ pub struct ServerIdentity {
 pub struct SchemaFrom {
     pub position: Position,
     pub schema: String,
-}
-
-/// How far the snapshots of tables are, by `database.table`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Snapshots {
-    pub tables: BTreeMap<String, Progress>,
-    /// Objects that tell which rows of these tables changed meanwhile, behind the reader's prefix.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub changed: Vec<String>,
-}
-
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Progress {
-    /// Rows may have gone that no change told: the table is emptied first, on its topic.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub emptied: bool,
-    /// The primary key of the last row that is on the log, each column as literal of SQL.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub after: Option<Vec<String>>,
-    pub rows: u64,
-    pub done: bool,
-}
-
-impl Snapshots {
-    pub fn open(&self) -> impl Iterator<Item = (&String, &Progress)> {
-        self.tables.iter().filter(|(_, progress)| !progress.done)
-    }
-
-    /// Names a part of what changed: the object to be stored, and those that nobody needs behind the next record.
-    pub fn name_part(&mut self, part: Part, number: u64) -> (Option<(String, Bytes)>, Vec<String>) {
-        let garbage = if part.replaces { std::mem::take(&mut self.changed) } else { Vec::new() };
-        if part.bytes.is_empty() {
-            return (None, garbage);
-        }
-        let key = format!("{}/{number:016x}", changed::FOLDER);
-        self.changed.push(key.clone());
-        (Some((key, part.bytes)), garbage)
-    }
-
-    pub fn are_done(&self) -> bool {
-        self.open().next().is_none()
-    }
 }
 
 /// Where the records of one server's reader are.

@@ -15,9 +15,10 @@ use super::incremental::Incremental;
 use super::meters::Pace;
 use super::position::{Place, Position};
 use super::prepared::PreparedSet;
+use super::progress::Progress;
 use super::reader::{Reader, State};
 use super::server::Server;
-use super::store::{Progress, ServerIdentity, Store};
+use super::store::{ServerIdentity, Store};
 use super::wire::{Wire, WireError};
 
 /// Events that are decoded before other work gets its turn.
@@ -219,10 +220,8 @@ impl<'a> Stream<'a> {
             self.reader.publisher.append(records).await?;
             let progress = self.state.snapshots.tables.entry(chunk.table.clone()).or_default();
             progress.emptied = false;
-            progress.rows += chunk.rows;
-            progress.after = chunk.after.or(progress.after.take());
-            progress.done = chunk.done;
-            if chunk.done {
+            progress.advance(chunk.piece, chunk.rows, chunk.after, chunk.done);
+            if progress.is_done() {
                 self.follower.changed.forget(&chunk.table);
                 tracing::info!(table = chunk.table, rows = progress.rows, "the snapshot of a table is done");
             }
