@@ -129,7 +129,7 @@ impl Reader {
 
     /// Runs until `shutdown`, or until something needs a person.
     pub async fn run(mut self, shutdown: CancellationToken) -> Result<(), Error> {
-        let loaded = self.store.lock().await.load().await?;
+        let loaded = self.store.lock().await.resume().await?;
         self.again = loaded.is_some();
         let mut state = begun(loaded);
         let (mut backoff, mut damaged, mut refused, mut failed_at) = (BACKOFF_MIN, 0, 0, None);
@@ -154,7 +154,7 @@ impl Reader {
             failed_at = place;
             if state.is_none() {
                 // a first snapshot that was cut off is gone on with: what it published is not told again
-                state = begun(self.store.lock().await.load().await?);
+                state = begun(self.store.lock().await.resume().await?);
             }
             if !error.is_retry() {
                 refused += 1;
