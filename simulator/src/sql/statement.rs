@@ -86,9 +86,9 @@ fn update(server: u8, row: &RowChange, zone: Zone, sql: &mut String) -> bool {
         put(sql, format_args!("{}{}=", if n == 0 { "" } else { "," }, columns[i].name));
         literal(&row.after[i], zone, sql);
     }
-    for i in 0..row.table.key_columns() {
-        put(sql, format_args!(" {} {}=", if i == 0 { "where" } else { "and" }, columns[i].name));
-        literal(&row.after[i], zone, sql);
+    for (i, (column, value)) in columns.iter().zip(&row.after).take(row.table.key_columns()).enumerate() {
+        put(sql, format_args!(" {} {}=", if i == 0 { "where" } else { "and" }, column.name));
+        literal(value, zone, sql);
     }
     sql.push(';');
     true

@@ -21,6 +21,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::oracle::topics::{Expected, Folded, log_in};
 use crate::oracle::{Tables, binlog};
+use crate::shop::Server;
 use crate::wait;
 
 const PARTITIONS: u32 = 4;
@@ -89,35 +90,6 @@ const ALL_USERS: usize = 17;
 macro_rules! tell {
     ($($text:tt)*) => { let _ = writeln!(std::io::stderr(), $($text)*); };
 }
-
-trait Server {
-    fn url(&self) -> String;
-    fn crash(&mut self);
-    fn shut_down(&mut self);
-    fn start(&mut self);
-}
-
-macro_rules! server {
-    ($kind:ty) => {
-        impl Server for $kind {
-            fn url(&self) -> String {
-                <$kind>::url(self)
-            }
-            fn crash(&mut self) {
-                self.kill();
-            }
-            fn shut_down(&mut self) {
-                <$kind>::shut_down(self).expect("the server ends");
-            }
-            fn start(&mut self) {
-                self.run().expect("the server starts again");
-            }
-        }
-    };
-}
-
-server!(Mysql);
-server!(MariaDb);
 
 /// The shop, committing in the background.
 struct Writer {
@@ -319,12 +291,10 @@ async fn survive(server: &mut dyn Server) {
                 // a reader that follows must come back to it by itself
                 let mut following = Running::start(&mut reader(&url, dir.path(), &[]));
                 following.wait_for(DEADLINE, |line| line.contains("INFO") && line.contains(" following"));
-                if number == CRASH {
-                    server.crash()
-                } else {
-                    server.shut_down()
+                if number != CRASH {
+                    server.shut_down();
                 }
-                server.start();
+                server.restart();
                 others = Others::connect(&url).await;
                 running = Some(following);
             }

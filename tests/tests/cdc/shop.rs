@@ -12,7 +12,9 @@ pub const TABLES: u64 = 4;
 /// A server of either kind.
 pub trait Server {
     fn url(&self) -> String;
+    /// Kills it, unless it was shut down, and starts it again.
     fn restart(&mut self);
+    fn shut_down(&mut self);
 }
 
 impl Server for Mysql {
@@ -22,6 +24,9 @@ impl Server for Mysql {
     fn restart(&mut self) {
         self.run().expect("MySQL starts again");
     }
+    fn shut_down(&mut self) {
+        Mysql::shut_down(self).expect("MySQL ends");
+    }
 }
 
 impl Server for MariaDb {
@@ -30,6 +35,9 @@ impl Server for MariaDb {
     }
     fn restart(&mut self) {
         self.run().expect("MariaDB starts again");
+    }
+    fn shut_down(&mut self) {
+        MariaDb::shut_down(self).expect("MariaDB ends");
     }
 }
 

@@ -55,7 +55,7 @@ impl Shop {
         let items = line["items"].as_array().expect("items");
         let fen: i64 = items.iter().map(|item| number(&item["qty"]) * number(&item["price_cents"])).sum();
         let (status, paid_at) = match line["status"].as_str() {
-            Some("PAID") if order % 3 == 0 => (CREATED, "NULL"),
+            Some("PAID") if order.is_multiple_of(3) => (CREATED, "NULL"),
             Some("PAID") => (PAID, at.as_str()),
             _ => (CANCELED, "NULL"),
         };

@@ -25,7 +25,7 @@ pub async fn changes_since(url: &str, file: &str, pos: u64) -> ChangesByTable {
         if !database.starts_with("shop_") {
             continue;
         }
-        let count = rows.rows(table).map(|row| row.expect("a row")).count() as u64;
+        let count = rows.rows(table).fold(0, |count, row| row.map(|_| count + 1).expect("a row"));
         let counted: &mut Changes = changes.entry(format!("{database}.{}", table.table_name())).or_default();
         match rows {
             RowsEventData::WriteRowsEvent(_) | RowsEventData::WriteRowsEventV1(_) => counted.inserted += count,
