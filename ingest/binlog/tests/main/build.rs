@@ -1,5 +1,7 @@
 //! Writes events as a server does: the counterpart of the decoder, made apart from it.
 
+use std::io::Write as _;
+
 use linli_binlog::{Checksum, ColumnType, FormatDescription, Table, column_type as t};
 
 pub fn event(kind: u8, body: &[u8], checksum: Checksum) -> Vec<u8> {
@@ -89,6 +91,57 @@ pub fn table_map(table: &Table) -> Vec<u8> {
     lenenc(metadata.len() as u64, &mut body);
     body.extend_from_slice(&metadata);
     body.extend(std::iter::repeat_n(0xff, types.len().div_ceil(8)));
+    body
+}
+
+/// A table map with the names of its columns, and these fields of optional metadata.
+pub fn full_table_map(table: &Table, fields: &[(u8, Vec<u8>)]) -> Vec<u8> {
+    let mut body = table_map(table);
+    let name = |name: &str| [&[name.len() as u8], name.as_bytes()].concat();
+    let names = table.columns.iter().flat_map(|column| name(&column.name)).collect();
+    for (field, value) in fields.iter().chain(&[(4, names)]) {
+        body.push(*field);
+        lenenc(value.len() as u64, &mut body);
+        body.extend_from_slice(value);
+    }
+    body
+}
+
+/// A statement with its session: database `shop`, ANSI_QUOTES, character set gbk.
+pub fn query(sql: &[u8]) -> Vec<u8> {
+    let mut vars = vec![0, 0, 0, 0, 0, 1];
+    vars.extend_from_slice(&4u64.to_le_bytes());
+    vars.extend_from_slice(&[4, 28, 0, 28, 0, 8, 0, 5, 6]);
+    vars.extend_from_slice(b"+08:00");
+    let mut body = [&99u32.to_le_bytes()[..], &0u32.to_le_bytes(), &[4], &0u16.to_le_bytes()].concat();
+    body.extend_from_slice(&(vars.len() as u16).to_le_bytes());
+    body.extend_from_slice(&vars);
+    body.extend_from_slice(b"shop\0");
+    body.extend_from_slice(sql);
+    body
+}
+
+/// As MariaDB compresses: head, big-endian length, zlib.
+pub fn mariadb_compressed(bytes: &[u8]) -> Vec<u8> {
+    let mut out = vec![0x82];
+    out.extend_from_slice(&(bytes.len() as u16).to_be_bytes());
+    let mut encoder = flate2::write::ZlibEncoder::new(out, flate2::Compression::fast());
+    encoder.write_all(bytes).expect("memory");
+    encoder.finish().expect("memory")
+}
+
+/// Of a transaction: `compression` is 0 for zstd, 255 for none.
+pub fn payload(compression: u64, data: &[u8], uncompressed: usize) -> Vec<u8> {
+    let mut body = Vec::new();
+    for (field, value) in [(2, compression), (3, uncompressed as u64), (1, data.len() as u64)] {
+        let mut number = Vec::new();
+        lenenc(value, &mut number);
+        body.push(field);
+        body.push(number.len() as u8);
+        body.extend_from_slice(&number);
+    }
+    body.push(0);
+    body.extend_from_slice(data);
     body
 }
 

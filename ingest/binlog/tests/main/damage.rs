@@ -1,60 +1,15 @@
 //! No bytes make the decoder panic, run on, or take memory that its input does not warrant.
 
 use linli_binlog::{
-    Charset, Checksum, Column, ColumnType, Event, FormatDescription, HEADER_LEN, RowDecoder, Rows, Table, TableLayout,
-    frame, kind, parse, verify,
+    Checksum, ColumnType, Event, FormatDescription, HEADER_LEN, RowDecoder, Rows, Table, TableLayout, frame, kind,
+    parse, verify,
 };
 use rand::{RngExt as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
 
-use crate::build::{self, JsonMember, blob, decimal, event, varchar, with_fraction};
+use crate::build::{self, blob, event};
+use crate::samples::{everything, sound_events};
 use crate::values::layout;
-
-/// A table of every type, and an image of it.
-fn everything() -> (Table, Vec<Option<Option<Vec<u8>>>>) {
-    let document = build::json_object(&[
-        ("a", JsonMember::Int(-3)),
-        ("b", JsonMember::Double(1.5)),
-        ("cc", JsonMember::Text("中文\"")),
-    ]);
-    let text = |charset| ColumnType::Text { charset };
-    let columns = vec![
-        (ColumnType::Integer { bytes: 8, unsigned: true }, 7u64.to_le_bytes().to_vec()),
-        (ColumnType::Integer { bytes: 3, unsigned: false }, vec![0xff; 3]),
-        (ColumnType::Float, 1.5f32.to_le_bytes().to_vec()),
-        (ColumnType::Double, 0.1f64.to_le_bytes().to_vec()),
-        (ColumnType::Decimal { precision: 30, scale: 11 }, decimal(true, &"9".repeat(19), &"1".repeat(11))),
-        (ColumnType::Bit { length: 13 }, vec![1, 2]),
-        (ColumnType::Year, vec![124]),
-        (ColumnType::Date, vec![0x21, 0xa0, 0x0f]),
-        (ColumnType::Time { fsp: 4 }, with_fraction(5, 1200, 4, 3, true)),
-        (ColumnType::DateTime { fsp: 6 }, with_fraction(5 << 30, 12, 6, 5, false)),
-        (ColumnType::Timestamp { fsp: 2 }, vec![1, 2, 3, 4, 5]),
-        (text(Charset::Utf8mb4), varchar("团购".as_bytes())),
-        (text(Charset::Gb18030), varchar(&[0xd6, 0xd0])),
-        (text(Charset::Utf16), varchar(&[0, 65])),
-        (text(Charset::Latin2), varchar(&[0xe9])),
-        (ColumnType::Binary { length: 20 }, vec![2, 1, 2]),
-        (ColumnType::Enum { values: vec!["x".into()] }, vec![1]),
-        (ColumnType::Set { values: vec!["x".into(), "y".into()] }, vec![3]),
-        (ColumnType::Json, blob(&document)),
-        (ColumnType::Geometry, blob(&[1, 0, 0, 0, 9, 9])),
-        (ColumnType::Bytes, varchar(&[1, 2, 3])),
-    ];
-    let mut table = Table { db: "d".into(), name: "t".into(), columns: Vec::new(), primary_key: vec![0] };
-    let mut cells = Vec::new();
-    for (index, (kind, value)) in columns.into_iter().enumerate() {
-        table.columns.push(Column {
-            name: format!("c{index}"),
-            kind,
-            nullable: true,
-            generated: false,
-            default: Default::default(),
-        });
-        cells.push(Some(Some(value)));
-    }
-    (table, cells)
-}
 
 struct Reader {
     table: Table,
@@ -122,34 +77,6 @@ fn read_rows(decoder: &RowDecoder, rows: &Rows<'_>, out: &mut Vec<u8>) {
             let _ = image.column_text(4, out);
         }
     }
-}
-
-fn sound_events(table: &Table, cells: &[Option<Option<Vec<u8>>>]) -> Vec<Vec<u8>> {
-    let (bitmap, image) = (build::bitmap(cells), build::image(cells));
-    let rows = |bitmaps: usize, images: usize| {
-        let mut body = build::rows_head(cells.len(), &vec![bitmap.clone(); bitmaps]);
-        (0..images).for_each(|_| body.extend_from_slice(&image));
-        body
-    };
-    let inner = event(kind::WRITE_ROWS, &rows(1, 1), Checksum::None);
-    let compressed = zstd::bulk::compress(&inner.repeat(3), 1).expect("memory");
-    let mut payload = vec![2, 1, 0, 1, 3, 252];
-    payload.extend_from_slice(&(compressed.len() as u16).to_le_bytes());
-    payload.push(0);
-    payload.extend_from_slice(&compressed);
-    let gtids = [&1u64.to_le_bytes()[..], &[7; 16], &1u64.to_le_bytes(), &[1; 16]].concat();
-    let mut events = Vec::new();
-    for checksum in [Checksum::None, Checksum::Crc32] {
-        events.push(event(kind::TABLE_MAP, &build::table_map(table), checksum));
-        events.push(event(kind::WRITE_ROWS, &rows(1, 2), checksum));
-        events.push(event(kind::UPDATE_ROWS, &rows(2, 2), checksum));
-        events.push(event(kind::TRANSACTION_PAYLOAD, &payload, checksum));
-        events.push(event(kind::PREVIOUS_GTIDS, &gtids, checksum));
-        events.push(event(kind::GTID, &[3; 60], checksum));
-        events.push(event(kind::TAGGED_GTID, &[2; 60], checksum));
-        events.push(event(kind::QUERY, &[1; 60], checksum));
-    }
-    events
 }
 
 fn damage(bytes: &mut Vec<u8>, rng: &mut ChaCha8Rng) {

@@ -1,13 +1,11 @@
 //! Events that are not rows.
 
-use std::io::Write as _;
-
 use linli_binlog::{
     Charset, Checksum, ColumnType, DecodeError, Event, FormatDescription, HEADER_LEN, Header, RowDecoder, XaStatement,
     Xid, frame, kind, parse, verify,
 };
 
-use crate::build::{self, event, lenenc};
+use crate::build::{self, event, lenenc, mariadb_compressed, payload, query};
 use crate::table;
 use crate::values::layout;
 
@@ -148,28 +146,6 @@ fn xa_transactions_are_told_by_their_names() {
     assert!(parse(&header(kind::XA_PREPARE), &long, &build::format()).is_err(), "longer than a server takes");
 }
 
-fn query(sql: &[u8]) -> Vec<u8> {
-    let mut vars = vec![0, 0, 0, 0, 0, 1];
-    vars.extend_from_slice(&4u64.to_le_bytes());
-    vars.extend_from_slice(&[4, 28, 0, 28, 0, 8, 0, 5, 6]);
-    vars.extend_from_slice(b"+08:00");
-    let mut body = [&99u32.to_le_bytes()[..], &0u32.to_le_bytes(), &[4], &0u16.to_le_bytes()].concat();
-    body.extend_from_slice(&(vars.len() as u16).to_le_bytes());
-    body.extend_from_slice(&vars);
-    body.extend_from_slice(b"shop\0");
-    body.extend_from_slice(sql);
-    body
-}
-
-/// As MariaDB compresses: head, big-endian length, zlib.
-fn mariadb_compressed(bytes: &[u8]) -> Vec<u8> {
-    let mut out = vec![0x82];
-    out.extend_from_slice(&(bytes.len() as u16).to_be_bytes());
-    let mut encoder = flate2::write::ZlibEncoder::new(out, flate2::Compression::fast());
-    encoder.write_all(bytes).expect("memory");
-    encoder.finish().expect("memory")
-}
-
 #[test]
 fn a_statement_has_its_session() {
     let sql = encoding_rs::GBK.encode("alter table 订单 add c int").0.into_owned();
@@ -197,20 +173,6 @@ fn rows_that_mariadb_compressed_are_those_it_did_not() {
     let want = crate::values::images(&decoder, kind::WRITE_ROWS_V1, &plain);
     assert_eq!(want.len(), 2);
     assert_eq!(crate::values::images(&decoder, kind::MARIADB_WRITE_ROWS_COMPRESSED_V1, &compressed), want);
-}
-
-fn payload(compression: u64, data: &[u8], uncompressed: usize) -> Vec<u8> {
-    let mut body = Vec::new();
-    for (field, value) in [(2, compression), (3, uncompressed as u64), (1, data.len() as u64)] {
-        let mut number = Vec::new();
-        lenenc(value, &mut number);
-        body.push(field);
-        body.push(number.len() as u8);
-        body.extend_from_slice(&number);
-    }
-    body.push(0);
-    body.extend_from_slice(data);
-    body
 }
 
 #[test]
@@ -283,17 +245,9 @@ fn full_metadata_makes_the_table() {
         ColumnType::Bytes,
     ];
     let table = table(kinds);
-    let mut body = build::table_map(&table);
-    let names: Vec<u8> =
-        ["c0", "c1", "c2", "c3", "c4"].iter().flat_map(|name| [&[2], name.as_bytes()].concat()).collect();
     let elements = [&[2, 3][..], "甲".as_bytes(), &[3], "乙".as_bytes()].concat();
-    let fields: [(u8, Vec<u8>); 6] =
-        [(1, vec![0b1000_0000]), (3, vec![28, 63]), (4, names), (6, elements), (8, vec![0]), (11, vec![45])];
-    for (field, value) in fields {
-        body.push(field);
-        lenenc(value.len() as u64, &mut body);
-        body.extend_from_slice(&value);
-    }
+    let fields = [(1, vec![0b1000_0000]), (3, vec![28, 63]), (6, elements), (8, vec![0]), (11, vec![45])];
+    let body = build::full_table_map(&table, &fields);
     let Event::TableMap(map) = read(kind::TABLE_MAP, &body) else { panic!("no table map") };
     let layout = map.layout().expect("a layout");
     assert_eq!(layout.table(), Some(table.clone()));

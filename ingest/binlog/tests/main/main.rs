@@ -4,6 +4,7 @@ mod build;
 mod damage;
 mod events;
 mod rules;
+mod samples;
 mod types;
 mod values;
 
