@@ -17,6 +17,10 @@ pub mod kind {
     pub const INTVAR: u8 = 5;
     pub const FORMAT_DESCRIPTION: u8 = 15;
     pub const XID: u8 = 16;
+    /// A block of the file of a LOAD DATA that is logged as a statement.
+    pub const APPEND_BLOCK: u8 = 9;
+    pub const BEGIN_LOAD_QUERY: u8 = 17;
+    pub const EXECUTE_LOAD_QUERY: u8 = 18;
     pub const TABLE_MAP: u8 = 19;
     pub const WRITE_ROWS_V1: u8 = 23;
     pub const UPDATE_ROWS_V1: u8 = 24;

@@ -9,6 +9,10 @@ use crate::event::statement_text;
 use crate::header::{FormatDescription, kind};
 use crate::xa::XaStatement;
 
+/// Bytes of the fixed part that every statement has, and of that which names the file of a LOAD DATA.
+const POST_HEADER: usize = 13;
+const LOAD_POST_HEADER: usize = 26;
+
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Query<'a> {
     pub thread_id: u32,
@@ -44,14 +48,17 @@ impl Session {
 }
 
 impl<'a> Query<'a> {
-    pub(crate) fn parse(body: &'a [u8], format: &FormatDescription) -> Result<Query<'a>> {
+    /// `kind` is the event's: of a LOAD DATA there stands more before the statement.
+    pub(crate) fn parse(kind: u8, body: &'a [u8], format: &FormatDescription) -> Result<Query<'a>> {
         let mut bytes = Bytes::new(body, "query event");
         let thread_id = bytes.u32()?;
         bytes.skip(4)?; // seconds it took
         let db_len = usize::from(bytes.u8()?);
         let error = bytes.u16()?;
         let vars_len = usize::from(bytes.u16()?);
-        bytes.skip(format.post_header_len(kind::QUERY).unwrap_or(13).saturating_sub(13))?;
+        let usual = if kind == kind::EXECUTE_LOAD_QUERY { LOAD_POST_HEADER } else { POST_HEADER };
+        let post_header = format.post_header_len(kind).unwrap_or(usual);
+        bytes.skip(post_header.saturating_sub(POST_HEADER))?;
         let session = session(bytes.take(vars_len)?);
         let db = text(bytes.take(db_len)?);
         bytes.skip(1)?;

@@ -161,6 +161,19 @@ fn a_statement_has_its_session() {
     assert!(matches!(read(kind::QUERY, &begin), Event::Query(query) if query.is("begin")));
 }
 
+/// A LOAD DATA that is logged as a statement: what names its file stands before the session.
+#[test]
+fn a_load_of_a_file_is_a_statement() {
+    let mut body = query(b"LOAD DATA INFILE 'x' INTO TABLE t");
+    body.splice(13..13, [9, 0, 0, 0, 17, 0, 0, 0, 20, 0, 0, 0, 1]);
+    let Event::Query(query) = read(kind::EXECUTE_LOAD_QUERY, &body) else { panic!("no query") };
+    assert_eq!((query.db.as_str(), &*query.text()), ("shop", "LOAD DATA INFILE 'x' INTO TABLE t"));
+    assert_eq!(query.session.sql_mode, Some(4));
+    for block in [kind::BEGIN_LOAD_QUERY, kind::APPEND_BLOCK] {
+        assert!(matches!(read(block, &[9, 0, 0, 0, b'1']), Event::Other { .. }));
+    }
+}
+
 #[test]
 fn rows_that_mariadb_compressed_are_those_it_did_not() {
     let table = table(vec![ColumnType::Integer { bytes: 4, unsigned: true }]);
