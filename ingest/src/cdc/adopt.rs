@@ -19,7 +19,11 @@ pub fn table_of(layout: &TableLayout, known: Option<&Known>) -> Option<Table> {
         columns.push(Column { name, kind, nullable: column.nullable, generated, default });
     }
     let primary_key = layout.primary_key.clone().unwrap_or_default();
-    Some(Table { db: layout.db.clone(), name: layout.name.clone(), columns, primary_key })
+    let mut table = Table { db: layout.db.clone(), name: layout.name.clone(), columns, primary_key };
+    if let Some(history) = known.and_then(|known| known.history.as_ref()) {
+        history.take_from_key(&mut table);
+    }
+    Some(table)
 }
 
 /// MariaDB's own types, which the log does not tell from BINARY.

@@ -11,7 +11,7 @@ use super::changed::Watched;
 use super::envelope::{At, InTransaction, Moved, SourceHead, write_images, write_key};
 use super::follow::Counters;
 use super::route::{Format, Key, Route, Router};
-use super::soft_delete::{Fate, fate, is_marked};
+use super::soft_delete::{Fate, fate, is_marked, is_past};
 
 pub struct Captured {
     pub known: Arc<Known>,
@@ -68,7 +68,7 @@ struct Change<'a, 'i> {
 
 impl Captured {
     pub fn new(server: &str, known: Arc<Known>, layout: &TableLayout, router: &Router) -> Result<Captured, Mismatch> {
-        let route = router.route(&known.table);
+        let route = router.route_of(&known);
         let keep_all = route.rules.iter().all(|rule| *rule == ColumnRule::Keep);
         let decoder = RowDecoder::new(layout, &known.table, if keep_all { &[] } else { &route.rules })?;
         let mut identity = known.table.primary_key.clone();
@@ -107,11 +107,11 @@ impl Captured {
             let (before, after) = (images.before.as_ref(), images.after.as_ref());
             let created = |moved| Change { op: b'c', moved, before: None, after };
             let deleted = |moved| Change { op: b'd', moved, before, after: None };
-            let fate = match row.route.mark {
-                None => Fate::Same,
-                Some(mark) => {
-                    let was = is_marked(before, mark, scratch)?;
-                    fate(rows.kind, was, is_marked(after, mark, scratch)?)
+            let fate = match (row.route.mark, row.route.history) {
+                (None, None) => Fate::Same,
+                _ => {
+                    let was = is_gone(before, row.route, scratch)?;
+                    fate(rows.kind, was, is_gone(after, row.route, scratch)?)
                 }
             };
             match (fate, rows.kind, before, after) {
@@ -130,7 +130,9 @@ impl Captured {
                     row.write(Change { op: b'u', moved: Moved::No, before, after }, writing, &mut warnings)?
                 }
             }
-            if let (Some(watched), Some(after)) = (&mut writing.watched, after) {
+            // an old row that comes in has the key of one that the table holds
+            let is_old = row.route.history.is_some() && matches!(fate, Fate::Unseen);
+            if let (Some(watched), Some(after), false) = (&mut writing.watched, after, is_old) {
                 watched.note(&known.table.primary_key, after, scratch)?;
             }
             writing.transaction.rows += 1;
@@ -143,6 +145,16 @@ impl Captured {
         }
         Ok(())
     }
+}
+
+/// Whether a row counts as deleted: it is marked so, or an old one that is kept.
+fn is_gone(image: Option<&Image<'_>>, route: &Route, scratch: &mut Vec<u8>) -> Result<bool, DecodeError> {
+    if let Some(mark) = route.mark
+        && is_marked(image, mark, scratch)?
+    {
+        return Ok(true);
+    }
+    route.history.map_or(Ok(false), |end| is_past(image, end, scratch))
 }
 
 /// Whether the row has another key or primary key after the change.

@@ -27,7 +27,7 @@ type Metric = (&'static str, Kind, &'static str, fn(&Snapshot) -> Option<f64>);
 const SERVER: &str = "server";
 
 /// All of them, each with the label `server`.
-const METRICS: [Metric; 17] = [
+const METRICS: [Metric; 18] = [
     ("linli_cdc_rows_total", Kind::Counter, "changes of rows published", |f| Some(f.rows as f64)),
     ("linli_cdc_records_total", Kind::Counter, "records published from the binlog", |f| Some(f.records as f64)),
     ("linli_cdc_transactions_total", Kind::Counter, "transactions published", |f| Some(f.transactions as f64)),
@@ -35,6 +35,9 @@ const METRICS: [Metric; 17] = [
     ("linli_cdc_held_events_total", Kind::Counter, "events put aside in quarantine", |f| Some(f.held as f64)),
     ("linli_cdc_warnings_total", Kind::Counter, "values without an equivalent", |f| Some(f.warnings as f64)),
     ("linli_cdc_schema_changes_total", Kind::Counter, "changes of tables followed", |f| Some(f.ddl as f64)),
+    ("linli_cdc_unlogged_statements_total", Kind::Counter, "statements logged without rows", |f| {
+        Some(f.unlogged as f64)
+    }),
     ("linli_cdc_snapshot_rows_total", Kind::Counter, "rows published by snapshots", |f| Some(f.snapshot_rows as f64)),
     ("linli_cdc_reconnects_total", Kind::Counter, "sessions that failed and began again", |f| {
         Some(f.reconnects as f64)

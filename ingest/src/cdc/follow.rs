@@ -23,6 +23,7 @@ use super::prepared::PreparedSet;
 use super::quarantine;
 use super::route::Router;
 use super::truncate::Emptied;
+use super::written::Written;
 use super::xa::{Replay, Undecided};
 
 /// Follows the events of one server.
@@ -60,6 +61,8 @@ pub struct Follower {
     pub missed: Vec<String>,
     /// Rows that changed while their tables are being read.
     pub changed: Changed,
+    /// What statements may have changed whose rows are not in the log.
+    pub unlogged: Written,
     /// Objects to be stored, by their keys behind the reader's prefix, before a record names them.
     pub objects: Vec<(String, Bytes)>,
     /// Objects that nobody needs once a record stands behind here.
@@ -118,13 +121,15 @@ pub struct Counters {
     pub held: u64,
     pub warnings: u64,
     pub ddl: u64,
+    /// Statements that may have changed rows which are not in the log.
+    pub unlogged: u64,
     /// When the last transaction that was read was committed, epoch ms.
     pub committed_ms: i64,
 }
 
 impl Counters {
     pub fn add(&mut self, other: &Counters) {
-        let Counters { events, transactions, rows, records, held, warnings, ddl, committed_ms } = other;
+        let Counters { events, transactions, rows, records, held, warnings, ddl, unlogged, committed_ms } = other;
         self.events += events;
         self.transactions += transactions;
         self.rows += rows;
@@ -132,6 +137,7 @@ impl Counters {
         self.held += held;
         self.warnings += warnings;
         self.ddl += ddl;
+        self.unlogged += unlogged;
         self.committed_ms = self.committed_ms.max(*committed_ms);
     }
 }
@@ -183,6 +189,7 @@ impl Follower {
             unseen: Vec::new(),
             missed: Vec::new(),
             changed: from.changed,
+            unlogged: Written::default(),
             objects: Vec::new(),
             garbage: Vec::new(),
             now_ms: 0,
@@ -460,6 +467,10 @@ impl Follower {
             Effect::Truncated { db, table } => self.truncate(&db, &table),
             Effect::Lost { db, table, why } => self.lose(&db, &table, why),
             Effect::Renamed { db, table } => self.reread.push(format!("{db}.{table}")),
+            Effect::Unlogged(written) => {
+                self.counters.unlogged += 1;
+                self.unlogged.add(written);
+            }
         }
         Ok(())
     }
@@ -473,7 +484,7 @@ impl Follower {
         if open.state.records <= open.state.skip {
             return;
         }
-        let (route, head) = (self.router.route(&known.table), SourceHead::new(&self.server, &known.table));
+        let (route, head) = (self.router.route_of(known), SourceHead::new(&self.server, &known.table));
         let (table, partitions, format) = (&known.table, self.options.partitions, route.format);
         let emptied = Emptied { table, head: &head, topic: &route.topic, format, partitions, snapshot: false };
         let state = &open.state;

@@ -101,8 +101,8 @@ impl Meters {
     pub fn received(&self, counters: &Counters, bytes: u64, pace: Pace, now_ms: i64) {
         let mut session = locked(&self.0.session);
         session.bytes = bytes;
-        let Counters { held, warnings, ddl, events, transactions, .. } = *counters;
-        session.counters = Counters { held, warnings, ddl, events, ..session.counters };
+        let Counters { held, warnings, ddl, unlogged, events, transactions, .. } = *counters;
+        session.counters = Counters { held, warnings, ddl, unlogged, events, ..session.counters };
         self.0.idle.store(pace == Pace::Idle, Ordering::Relaxed);
         let fresh_ms = match pace {
             Pace::Busy => return,
@@ -209,6 +209,7 @@ impl Meters {
             held: counters.held,
             warnings: counters.warnings,
             ddl: counters.ddl,
+            unlogged: counters.unlogged,
             snapshot_rows: get(&self.0.snapshot_rows),
             snapshot_expected: get(&self.0.snapshot_expected),
             snapshots_open: get(&self.0.snapshots_open),
@@ -238,6 +239,7 @@ pub struct Snapshot {
     pub warnings: u64,
     /// Statements that changed a table that is followed.
     pub ddl: u64,
+    pub unlogged: u64,
     pub snapshot_rows: u64,
     pub snapshot_expected: u64,
     pub snapshots_open: u64,

@@ -40,6 +40,7 @@ mod stream;
 mod truncate;
 mod view;
 mod wire;
+mod written;
 mod xa;
 
 pub use exposition::Exposition;

@@ -20,7 +20,7 @@ impl Follower {
 
     fn resolve(&mut self, map: &TableMap<'_>) -> Target {
         let (db, name) = (map.db, map.name);
-        if !self.router.follows(db, name) {
+        if !self.router.follows(db, name) || self.catalog.is_sequence(db, name) {
             return Target::Ignored;
         }
         let held = |why: String| Target::Held { db: db.to_owned(), name: name.to_owned(), why };
@@ -49,8 +49,9 @@ impl Follower {
                 if known.is_none() {
                     self.unseen.push(table.full_name());
                 }
-                let charset = known.and_then(|known| known.charset.clone());
-                Arc::make_mut(&mut self.catalog).put(Known { table, charset, lost: None });
+                let (charset, history) =
+                    known.map_or((None, None), |known| (known.charset.clone(), known.history.clone()));
+                Arc::make_mut(&mut self.catalog).put(Known { table, charset, lost: None, history });
                 self.counters.ddl += 1;
                 match self.catalog.get(db, name) {
                     Some(known) => Arc::clone(known),

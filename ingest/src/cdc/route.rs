@@ -6,6 +6,7 @@ use linli_binlog::{ColumnRule, Table};
 use linli_connectors::{Error, ErrorKind};
 use regex::Regex;
 
+use super::catalog::Known;
 use super::options::{CdcOptions, ColumnAction};
 
 pub struct Router {
@@ -26,6 +27,8 @@ pub struct Route {
     pub rules: Vec<ColumnRule>,
     /// The column that marks deleted rows.
     pub mark: Option<usize>,
+    /// The column that tells until when a row held, of tables that keep old rows.
+    pub history: Option<usize>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -98,6 +101,17 @@ impl Router {
         format!("{}{}", self.options.topic_prefix, logical.chars().map(allowed).collect::<String>())
     }
 
+    /// As [`Router::route`], of a table that may keep its old rows.
+    pub fn route_of(&self, known: &Known) -> Route {
+        let mut route = self.route(&known.table);
+        if let Some(history) = &known.history {
+            route.history = known.table.column(&history.end);
+            let shown = route.rules.len().saturating_sub(history.hidden_columns());
+            route.rules.iter_mut().skip(shown).for_each(|rule| *rule = ColumnRule::Drop);
+        }
+        route
+    }
+
     pub fn route(&self, table: &Table) -> Route {
         let logical = self.logical(&table.name);
         let topic = self.topic(&table.name);
@@ -111,7 +125,7 @@ impl Router {
         let rules = table.columns.iter().map(|column| self.rule(logical, &column.name)).collect();
         let format = if self.options.canal.contains(&topic) { Format::Canal } else { Format::Debezium };
         let mark = self.options.soft_deletes.get(logical).and_then(|column| table.column(column));
-        Route { topic: topic.into(), format, key, rules, mark }
+        Route { topic: topic.into(), format, key, rules, mark, history: None }
     }
 
     fn rule(&self, logical: &str, column: &str) -> ColumnRule {

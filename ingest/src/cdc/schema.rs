@@ -5,11 +5,14 @@ use std::collections::BTreeMap;
 use linli_binlog::{Column, ColumnDefault, ColumnType, Table};
 use linli_connectors::Error;
 
-use super::catalog::{Catalog, Known};
+use super::catalog::{Catalog, History, Known};
 use super::ddl::types::from_information_schema;
 use super::route::Router;
 use super::server::Server;
 use super::wire::{Cells, Wire, WireError, WireResult, literal, name};
+
+/// What MariaDB calls tables that keep their old rows.
+const VERSIONED: &str = "SYSTEM VERSIONED";
 
 /// Reads the definitions of all tables that are followed. What cannot be understood is marked as lost.
 pub async fn read(wire: &mut Wire, server: &Server, router: &Router, object: &str) -> Result<Catalog, Error> {
@@ -25,6 +28,14 @@ pub async fn read(wire: &mut Wire, server: &Server, router: &Router, object: &st
     }
     for known in tables(wire, server, router, None).await.map_err(at)? {
         catalog.put(known);
+    }
+    let sql = "SELECT table_schema, table_name FROM information_schema.tables WHERE table_type='SEQUENCE'";
+    for row in wire.query(sql).await.map_err(at)? {
+        if let [Some(db), Some(name)] = row.as_slice()
+            && router.follows_database(db)
+        {
+            catalog.put_sequence(db, name);
+        }
     }
     Ok(catalog)
 }
@@ -51,16 +62,18 @@ async fn tables(
         None => "table_schema NOT IN ('mysql','sys','information_schema','performance_schema')".to_owned(),
     };
     let sql = format!(
-        "SELECT t.table_schema, t.table_name, c.character_set_name FROM information_schema.tables t \
+        "SELECT t.table_schema, t.table_name, c.character_set_name, table_type FROM information_schema.tables t \
          LEFT JOIN information_schema.collation_character_set_applicability c ON c.collation_name=t.table_collation \
-         WHERE table_type='BASE TABLE' AND {filter}"
+         WHERE table_type IN ('BASE TABLE', '{VERSIONED}') AND {filter}"
     );
     let mut charsets: BTreeMap<(String, String), Option<String>> = BTreeMap::new();
+    let mut versioned: Vec<(String, String)> = Vec::new();
     for row in wire.query(&sql).await? {
-        if let [Some(db), Some(table), charset] = row.as_slice()
+        if let [Some(db), Some(table), charset, kind] = row.as_slice()
             && router.follows(db, table)
         {
             charsets.insert((db.clone(), table.clone()), charset.clone());
+            versioned.extend((kind.as_deref() == Some(VERSIONED)).then(|| (db.clone(), table.clone())));
         }
     }
     let mut found: BTreeMap<(String, String), Known> = BTreeMap::new();
@@ -79,7 +92,11 @@ async fn tables(
             table: Table { db: db.clone(), name: table.clone(), columns: Vec::new(), primary_key: Vec::new() },
             charset: table_charset.clone(),
             lost: None,
+            history: None,
         });
+        if generated.as_deref() == Some("ROW END") {
+            known.history = Some(History { end: name.clone(), hidden: false });
+        }
         let Some(kind) = from_information_schema(kind, charset.as_deref(), server.identity.mariadb) else {
             known.lost = Some(format!("the type {kind:?} of column {name:?} is not known"));
             continue;
@@ -112,6 +129,13 @@ async fn tables(
             && let Some(index) = known.table.column(column)
         {
             known.table.primary_key.push(index);
+        }
+    }
+    for name in versioned {
+        if let Some(known) = found.get_mut(&name) {
+            let history = known.history.take().unwrap_or_else(|| History::hide_in(&mut known.table));
+            history.take_from_key(&mut known.table);
+            known.history = Some(history);
         }
     }
     Ok(found.into_values().collect())

@@ -109,7 +109,7 @@ impl Snapshotter {
         piece: &Piece,
         limit: Option<usize>,
     ) -> Result<TableRows<'a>, Error> {
-        let route = self.router.route(&known.table);
+        let route = self.router.route_of(&known);
         let writer = TextRows::new(&known.table, &route.rules).map_err(|mismatch| {
             Error::new(ErrorKind::Corrupt, format!("table {}", known.table.full_name()), mismatch.to_string())
         })?;
@@ -140,7 +140,7 @@ impl Snapshotter {
 
     /// Says that the table holds nothing: before its rows, so that those are gone of which nobody told.
     pub fn emptied(&self, known: &Known) -> Vec<NewRecord> {
-        let route = self.router.route(&known.table);
+        let route = self.router.route_of(known);
         let head = SourceHead::new(&self.server, &known.table);
         let mut file = br#","file":"#.to_vec();
         quoted(&self.place.file, &mut file);

@@ -32,6 +32,15 @@ pub fn is_marked(image: Option<&Image<'_>>, column: usize, scratch: &mut Vec<u8>
     Ok(image.column_text(column, scratch)? && is_mark(scratch))
 }
 
+/// Whether a row of a table that keeps old rows is one of them: it held until some time, not until the last of all times.
+pub fn is_past(image: Option<&Image<'_>>, end: usize, scratch: &mut Vec<u8>) -> Result<bool, DecodeError> {
+    /// Of 31 bits, of 32, and of numbers of transactions.
+    const NEVER: [&[u8]; 3] = [b"2038-01-19T03:14:07.999999Z", b"2106-02-07T06:28:15.999999Z", b"18446744073709551615"];
+    scratch.clear();
+    let Some(image) = image else { return Ok(false) };
+    Ok(image.column_text(end, scratch)? && !NEVER.contains(&scratch.as_slice()))
+}
+
 /// As [`is_marked`], for a column's text.
 pub fn is_mark(text: &[u8]) -> bool {
     !matches!(text, b"" | b"0" | b"false")

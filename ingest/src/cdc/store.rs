@@ -320,7 +320,7 @@ mod tests {
     fn with(name: &str) -> Arc<Catalog> {
         let mut catalog = Catalog::default();
         let table = Table { db: "shop_0".into(), name: name.into(), columns: Vec::new(), primary_key: Vec::new() };
-        catalog.put(Known { table, charset: None, lost: None });
+        catalog.put(Known { table, charset: None, lost: None, history: None });
         Arc::new(catalog)
     }
 

@@ -17,9 +17,10 @@ use super::position::{Place, Position};
 use super::prepared::PreparedSet;
 use super::progress::Progress;
 use super::reader::{Reader, State};
-use super::server::Server;
+use super::server::{Server, connect};
 use super::store::{ServerIdentity, Store};
 use super::wire::{Wire, WireError};
+use super::written::Definitions;
 
 /// Events that are decoded before other work gets its turn.
 const EVENTS_A_TURN: u32 = 2_000;
@@ -144,6 +145,7 @@ impl<'a> Stream<'a> {
             let more = self.decode()?;
             self.store_objects().await?;
             self.bring().await?;
+            self.find_unlogged().await?;
             self.reread();
             self.hand_over().await?;
             self.snapshot().await?;
@@ -274,6 +276,21 @@ impl<'a> Stream<'a> {
                 .hint("restore the blob store, or begin anew with `linli ingest cdc position reset`")
         })?;
         self.follower.supply(part);
+        Ok(())
+    }
+
+    /// Finds the tables that statements changed whose rows are not in the log.
+    async fn find_unlogged(&mut self) -> Result<(), Error> {
+        if self.follower.unlogged.is_empty() {
+            return Ok(());
+        }
+        let address = &self.reader.address;
+        let written = std::mem::take(&mut self.follower.unlogged);
+        let definitions = Definitions::read(&mut connect(address).await?).await;
+        let definitions = definitions.map_err(|error| error.at(address.object()))?;
+        let reached = definitions.reached(&written, self.follower.catalog(), &self.reader.router);
+        reached.tell(&address.object(), self.follower.end());
+        self.follower.missed.extend(reached.tables.into_iter().map(|(db, table)| format!("{db}.{table}")));
         Ok(())
     }
 

@@ -78,7 +78,8 @@ impl Follower {
                 Some(XaStatement::Rollback(_)) => self.forget_undecided(),
                 _ if query.is("COMMIT") => self.decided_at_once(header, start),
                 _ if query.is("ROLLBACK") => self.forget_undecided(),
-                _ => {} // its END
+                Some(_) => {} // its END
+                None => self.keep_statement(event),
             },
             _ => {}
         }
@@ -95,6 +96,17 @@ impl Follower {
             return;
         }
         if let Some((number, part)) = aside.spool.push(event) {
+            self.objects.push((Stored::part_key(&open.id, number), part));
+        }
+    }
+
+    /// Keeps a statement, for it may have changed rows that are not in the log.
+    fn keep_statement(&mut self, event: &[u8]) {
+        let Some(open) = &mut self.transaction else { return };
+        if let Some(aside) = &mut open.undecided
+            && !open.repeated
+            && let Some((number, part)) = aside.spool.push(event)
+        {
             self.objects.push((Stored::part_key(&open.id, number), part));
         }
     }

@@ -2,26 +2,9 @@
 
 use serde_json::{Value, json};
 
-use crate::topics::{MARIADB, Record, Sql, catch_up, changes, follow, reader, records, wait_until};
+use crate::topics::{MARIADB, Record, Sql, catch_up, changes, follow, last_rows, reader, records, wait_until};
 use crate::wait;
 use linli_tests::stack::{MariaDb, Mysql};
-
-/// The last of each row by its primary key, as the topic tells it.
-async fn rows(dir: &std::path::Path, topic: &str, key: &str) -> Vec<Value> {
-    let mut last: std::collections::BTreeMap<String, Option<Value>> = std::collections::BTreeMap::new();
-    for record in records(dir, topic).await {
-        match record.op() {
-            "t" => last.clear(),
-            "d" => {
-                last.insert(record.before()[key].to_string(), None);
-            }
-            _ => {
-                last.insert(record.after()[key].to_string(), Some(record.after().clone()));
-            }
-        }
-    }
-    last.into_values().flatten().collect()
-}
 
 fn told(changes: &[Record]) -> Vec<String> {
     changes.iter().map(|change| format!("{} {} {}", change.op(), change.before(), change.after())).collect()
@@ -58,7 +41,7 @@ async fn swapped(url: &str, metadata: &str) {
         json!({"order_id": 2, "amount": "9.50", "community_id": 7, "note": "old"}),
         json!({"order_id": 3, "amount": "1.25", "community_id": 7, "note": "new"}),
     ];
-    assert_eq!(rows(dir.path(), "shop.orders", "order_id").await, want);
+    assert_eq!(last_rows(dir.path(), "shop.orders", "order_id").await, want);
     assert!(records(dir.path(), "cdc.quarantine").await.is_empty());
     assert!(records(dir.path(), "shop._orders_1_gho").await.is_empty(), "the copy is not followed");
     // The changes after the swap have the new shape, those before the old one.
@@ -113,7 +96,7 @@ async fn altered(url: &str, metadata: &str) {
         .into_iter()
         .map(|row| json!({"b": row[0], "id": row[1].as_ref().and_then(|id| id.parse::<i64>().ok()), "number": row[2]}))
         .collect();
-    assert_eq!(rows(dir.path(), "shop.things", "id").await, want);
+    assert_eq!(last_rows(dir.path(), "shop.things", "id").await, want);
 }
 
 #[test]
@@ -204,6 +187,6 @@ fn rows_that_move_and_tables_that_are_emptied_are_told() {
         let partitions: Vec<usize> = emptied.iter().map(|record| record.partition).collect();
         assert_eq!(partitions, [0, 1, 2, 3], "each partition is told once");
         assert!(emptied.iter().all(|record| record.source()["table"] == "orders_1"));
-        assert_eq!(rows(dir.path(), "shop.orders", "order_id").await.len(), 1);
+        assert_eq!(last_rows(dir.path(), "shop.orders", "order_id").await.len(), 1);
     });
 }

@@ -93,6 +93,26 @@ pub async fn each(dir: &Path, topic: &str, mut take: impl FnMut(usize, &[u8], Op
     }
 }
 
+/// The rows of a table as its topic has them last, by the text of a column that tells them apart.
+pub async fn last_rows(dir: &Path, topic: &str, key: &str) -> Vec<Value> {
+    let mut last: BTreeMap<String, (usize, Value)> = BTreeMap::new();
+    for record in records(dir, topic).await {
+        // A row that moved is in two partitions, of which the first says that it is gone.
+        let here = |there: &(usize, Value)| there.0 == record.partition;
+        match record.op() {
+            "t" => last.retain(|_, there| !here(there)),
+            "d" if last.get(&record.before()[key].to_string()).is_some_and(here) => {
+                last.remove(&record.before()[key].to_string());
+            }
+            "d" => {}
+            _ => {
+                last.insert(record.after()[key].to_string(), (record.partition, record.after().clone()));
+            }
+        }
+    }
+    last.into_values().map(|(_, row)| row).collect()
+}
+
 /// Changes of a topic that is read from the binlog alone, each once: a repetition has to say the same.
 pub async fn changes(dir: &Path, topic: &str) -> Vec<Record> {
     let mut first: BTreeMap<String, Record> = BTreeMap::new();

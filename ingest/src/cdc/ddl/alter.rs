@@ -2,10 +2,10 @@
 
 use linli_binlog::{Charset, Column, ColumnDefault, ColumnType, Table};
 
-use super::create::{Definition, Place, column, default_of, definition, place};
+use super::create::{Definition, Place, column, default_of, definition, place, row_end};
 use super::types::charset_clause;
 use super::{Effect, Reading, TableName, Token, group, is, parts, skip_symbol, skip_word, skip_words, take_name};
-use crate::cdc::catalog::Known;
+use crate::cdc::catalog::{History, Known};
 
 /// What follows the table's name.
 pub(super) fn table(reading: &Reading<'_>, db: String, name: String, rest: &[Token]) -> Vec<Effect> {
@@ -15,7 +15,14 @@ pub(super) fn table(reading: &Reading<'_>, db: String, name: String, rest: &[Tok
     let Some(known) = reading.catalog.get(&db, &name) else {
         return Vec::new(); // if rows of it come, its table map tells that it is not known
     };
-    let mut altered = Altered { table: known.table.clone(), charset: known.charset.clone(), renamed: None };
+    let mut altered = Altered {
+        table: known.table.clone(),
+        charset: known.charset.clone(),
+        renamed: None,
+        history: known.history.clone(),
+        versioning: false,
+        end: None,
+    };
     let mut why = known.lost.clone();
     for clause in parts(rest) {
         if why.is_none()
@@ -25,7 +32,8 @@ pub(super) fn table(reading: &Reading<'_>, db: String, name: String, rest: &[Tok
         }
     }
     let lost = why.is_some() && known.lost.is_none();
-    let Altered { mut table, charset, renamed } = altered;
+    altered.add_versioning();
+    let Altered { mut table, charset, renamed, history, .. } = altered;
     if let Some((db, name)) = &renamed {
         (table.db, table.name) = (db.clone(), name.clone());
     }
@@ -34,7 +42,7 @@ pub(super) fn table(reading: &Reading<'_>, db: String, name: String, rest: &[Tok
         if renamed.is_some() {
             catalog.remove(&db, &name);
         }
-        catalog.put(Known { table, charset, lost: why.clone() });
+        catalog.put(Known { table, charset, lost: why.clone(), history });
     });
     let old = (db.clone(), name.clone());
     effects.extend(renamed.as_ref().and_then(|new| reading.renamed(&old, new)));
@@ -48,9 +56,29 @@ struct Altered {
     table: Table,
     charset: Option<String>,
     renamed: Option<TableName>,
+    history: Option<History>,
+    /// It begins to keep its old rows, with this column if it has one for it.
+    versioning: bool,
+    end: Option<String>,
 }
 
 impl Altered {
+    fn add_versioning(&mut self) {
+        if self.versioning && self.history.is_none() {
+            let history = match self.end.take() {
+                Some(end) => History { end, hidden: false },
+                None => History::hide_in(&mut self.table),
+            };
+            history.take_from_key(&mut self.table);
+            self.history = Some(history);
+        }
+    }
+
+    fn drop_versioning(&mut self) {
+        let hidden = self.history.take().map_or(0, |history| history.hidden_columns());
+        self.table.columns.truncate(self.table.columns.len().saturating_sub(hidden));
+    }
+
     fn clause(&mut self, reading: &Reading<'_>, clause: &[Token]) -> Result<(), String> {
         let mut rest = clause;
         if skip_word(&mut rest, "add") {
@@ -96,7 +124,11 @@ impl Altered {
     fn add(&mut self, reading: &Reading<'_>, mut rest: &[Token]) -> Result<(), String> {
         let told = skip_word(&mut rest, "column");
         skip_words(&mut rest, &["if", "not", "exists"]);
-        if !told && (is(rest, "partition") || is(rest, "system")) {
+        if !told && skip_words(&mut rest, &["system", "versioning"]) {
+            self.versioning = true;
+            return Ok(());
+        }
+        if !told && is(rest, "partition") {
             return Ok(());
         }
         if let Some(inside) = group(&mut rest) {
@@ -109,6 +141,7 @@ impl Altered {
     }
 
     fn add_one(&mut self, reading: &Reading<'_>, part: &[Token], place: Option<Place>) -> Result<(), String> {
+        self.end = row_end(part).or(self.end.take());
         match definition(reading, part, self.charset.as_deref())? {
             Definition::Column { column, primary } => {
                 if self.table.column(&column.name).is_some() {
@@ -126,9 +159,14 @@ impl Altered {
         }
     }
 
+    /// Those stand behind every other.
+    fn hidden_columns(&self) -> usize {
+        self.history.as_ref().map_or(0, History::hidden_columns).min(self.table.columns.len())
+    }
+
     fn insert(&mut self, column: Column, place: Option<Place>) -> Result<(), String> {
         let at = match place {
-            None => self.table.columns.len(),
+            None => self.table.columns.len() - self.hidden_columns(),
             Some(Place::First) => 0,
             Some(Place::After(name)) => self.index(&name)? + 1,
         };
@@ -142,6 +180,10 @@ impl Altered {
     fn drop(&mut self, mut rest: &[Token]) -> Result<(), String> {
         if skip_words(&mut rest, &["primary", "key"]) {
             self.table.primary_key.clear();
+            return Ok(());
+        }
+        if skip_words(&mut rest, &["system", "versioning"]) {
+            self.drop_versioning();
             return Ok(());
         }
         let told = skip_word(&mut rest, "column");

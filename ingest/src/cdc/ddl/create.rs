@@ -4,7 +4,7 @@ use linli_binlog::{Column, ColumnDefault, ColumnType, Literal, Table};
 
 use super::types::{TypeText, charset_clause, column_type};
 use super::{Effect, Reading, TableName, Token, group, is, parts, skip_word, skip_words, take_name};
-use crate::cdc::catalog::Known;
+use crate::cdc::catalog::{History, Known};
 
 /// What follows the name of a new table.
 pub(super) fn table(reading: &Reading<'_>, db: String, name: String, mut rest: &[Token]) -> Vec<Effect> {
@@ -31,7 +31,7 @@ pub(super) fn table(reading: &Reading<'_>, db: String, name: String, mut rest: &
         } else if skip_word(&mut options, "partition") {
             break; // its clauses name nothing that matters, but may hold anything
         } else {
-            selects |= is(options, "select") || is(options, "with") && !is(options, "with_system_versioning");
+            selects |= is(options, "select") || is(options, "with") && !skip_words(&mut { options }, &VERSIONING);
             options = options.get(1..).unwrap_or_default();
         }
     }
@@ -45,8 +45,15 @@ pub(super) fn table(reading: &Reading<'_>, db: String, name: String, mut rest: &
     };
     let mut effects = match defined {
         Ok((columns, primary_key)) => {
-            let table = Table { db, name, columns, primary_key };
-            reading.put(Known { table, charset, lost: None })
+            let mut table = Table { db, name, columns, primary_key };
+            let body = body.unwrap_or_default();
+            let versioned = has_words(rest, &VERSIONING) || has_words(body, &VERSIONING);
+            let history = versioned.then(|| match parts(body).into_iter().find_map(row_end) {
+                Some(end) => History { end, hidden: false },
+                None => History::hide_in(&mut table),
+            });
+            history.iter().for_each(|history| history.take_from_key(&mut table));
+            reading.put(Known { table, charset, lost: None, history })
         }
         Err(why) => lost(reading, db, name, charset, why),
     };
@@ -54,6 +61,18 @@ pub(super) fn table(reading: &Reading<'_>, db: String, name: String, mut rest: &
         effects.push(Effect::OpensTransaction);
     }
     effects
+}
+
+/// Of a table, or of its columns.
+const VERSIONING: [&str; 3] = ["with", "system", "versioning"];
+
+/// The name of a column that is `GENERATED ALWAYS AS ROW END`.
+pub(super) fn row_end(part: &[Token]) -> Option<String> {
+    has_words(part, &["as", "row", "end"]).then(|| part.first()?.name().map(str::to_owned))?
+}
+
+fn has_words(rest: &[Token], words: &[&str]) -> bool {
+    (0..rest.len()).any(|at| skip_words(&mut rest.get(at..).unwrap_or_default(), words))
 }
 
 /// MySQL 8.0.21 logs `CREATE TABLE … START TRANSACTION` before the rows of a SELECT.
@@ -76,7 +95,7 @@ fn created_like(reading: &Reading<'_>, db: String, name: String, like: Option<Ta
 /// A table that is there, but of which nothing is known.
 fn lost(reading: &Reading<'_>, db: String, name: String, charset: Option<String>, why: String) -> Vec<Effect> {
     let table = Table { db: db.clone(), name: name.clone(), columns: Vec::new(), primary_key: Vec::new() };
-    let mut effects = reading.put(Known { table, charset, lost: Some(why.clone()) });
+    let mut effects = reading.put(Known { table, charset, lost: Some(why.clone()), history: None });
     if reading.router.follows(&db, &name) {
         effects.push(Effect::Lost { db, table: name, why });
     }

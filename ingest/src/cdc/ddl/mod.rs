@@ -5,7 +5,8 @@
 
 mod alter;
 mod create;
-mod tokens;
+mod statement;
+pub mod tokens;
 pub mod types;
 
 use std::sync::Arc;
@@ -14,6 +15,7 @@ use linli_binlog::{Query, Session};
 
 use super::catalog::{Catalog, Known};
 use super::route::Router;
+use super::written::Written;
 use tokens::{Quoting, Token, tokens};
 
 /// What a statement does to the tables that are followed.
@@ -36,6 +38,8 @@ pub enum Effect {
         db: String,
         table: String,
     },
+    /// A statement changed rows, and the log holds the statement instead of the rows.
+    Unlogged(Written),
     /// Rows follow in the same transaction.
     OpensTransaction,
 }
@@ -61,7 +65,7 @@ pub fn apply(sql: &str, query: &Query<'_>, catalog: &Arc<Catalog>, router: &Rout
         ansi_quotes: mode & Session::ANSI_QUOTES != 0,
         no_backslash_escapes: mode & Session::NO_BACKSLASH_ESCAPES != 0,
     };
-    let words = tokens(sql, quoting);
+    let words = statement::of_rows(sql, quoting).unwrap_or_else(|| tokens(sql, quoting));
     let charset =
         query.session.server_collation.and_then(|number| linli_binlog::Charset::of_collation(u32::from(number)));
     let reading = Reading {
@@ -91,6 +95,7 @@ impl Reading<'_> {
             "drop" => self.drop(rest),
             "rename" => self.rename(rest),
             "truncate" => self.truncate(rest),
+            verb if statement::VERBS.contains(&verb) => statement::unlogged(self, verb, words, rest),
             _ => Vec::new(),
         }
     }
@@ -102,6 +107,13 @@ impl Reading<'_> {
         }
         if skip_word(&mut rest, "database") || skip_word(&mut rest, "schema") {
             return self.create_database(rest);
+        }
+        if skip_word(&mut rest, "sequence") {
+            skip_words(&mut rest, &["if", "not", "exists"]);
+            return match self.table_name(&mut rest) {
+                Some((db, name)) => self.defined(|catalog| catalog.put_sequence(&db, &name)),
+                None => Vec::new(),
+            };
         }
         if !skip_word(&mut rest, "table") {
             return Vec::new(); // an index, a view, a trigger
@@ -157,7 +169,7 @@ impl Reading<'_> {
                 None => Vec::new(),
             };
         }
-        if !(skip_word(&mut rest, "table") || skip_word(&mut rest, "tables")) {
+        if !["table", "tables", "sequence"].iter().any(|word| skip_word(&mut rest, word)) {
             return Vec::new();
         }
         skip_words(&mut rest, &["if", "exists"]);
@@ -171,6 +183,7 @@ impl Reading<'_> {
         self.defined(|catalog| {
             for (db, name) in names {
                 catalog.remove(&db, &name);
+                catalog.remove_sequence(&db, &name);
             }
         })
     }
@@ -208,6 +221,10 @@ impl Reading<'_> {
         let mut lost = Vec::new();
         let mut effects = self.defined(|catalog| {
             for (from, to) in &pairs {
+                if catalog.remove_sequence(&from.0, &from.1) {
+                    catalog.put_sequence(&to.0, &to.1);
+                    continue;
+                }
                 match catalog.remove(&from.0, &from.1) {
                     Some(known) => {
                         let mut known = (*known).clone();
@@ -235,7 +252,8 @@ impl Reading<'_> {
     /// rows that the table held.
     fn renamed(&self, (from_db, from): &TableName, (db, table): &TableName) -> Option<Effect> {
         let is_copy = from_db == db && [format!("_{table}_gho"), format!("_{table}_new")].contains(from);
-        (self.router.follows(db, table) && !is_copy).then(|| Effect::Renamed { db: db.clone(), table: table.clone() })
+        (self.router.follows(db, table) && !is_copy && !self.catalog.is_sequence(from_db, from))
+            .then(|| Effect::Renamed { db: db.clone(), table: table.clone() })
     }
 
     fn truncate(&self, mut rest: &[Token]) -> Vec<Effect> {

@@ -29,6 +29,12 @@ impl Shop {
                 Effect::Lost { table, why, .. } => self.lost.push(format!("{table}: {why}")),
                 Effect::Truncated { table, .. } => self.lost.push(format!("{table} truncated")),
                 Effect::Renamed { table, .. } => self.lost.push(format!("{table} renamed")),
+                Effect::Unlogged(written) => {
+                    self.lost.extend(written.tables.iter().map(|(db, table)| format!("{db}.{table}")));
+                    self.lost.extend(written.calls.iter().map(|name| format!("{name}()")));
+                    self.lost.extend(written.any_function.then(|| "any()".to_owned()));
+                    self.lost.extend(written.any_table.then(|| "any".to_owned()));
+                }
                 Effect::OpensTransaction => self.lost.push("opens".to_owned()),
             }
         }
@@ -230,4 +236,130 @@ fn defaults_are_followed() {
         [&text("8"), &text("9"), &Null, &text("4"), &text("0"), &text("1.50")]
     );
     assert!(shop.lost.is_empty());
+}
+
+#[test]
+fn tables_that_keep_old_rows_and_sequences_are_told_from_others() {
+    let mut shop = Shop::new();
+    shop.run("CREATE TABLE v (id INT PRIMARY KEY, a INT) WITH SYSTEM VERSIONING");
+    assert_eq!(shop.columns("v"), "id a row_start row_end key id");
+    shop.run("ALTER TABLE v ADD b INT, ADD c INT FIRST");
+    assert_eq!(shop.columns("v"), "c id a b row_start row_end key id");
+    shop.run("ALTER TABLE v DROP SYSTEM VERSIONING").run("ALTER TABLE v ADD d INT");
+    assert_eq!((shop.columns("v").as_str(), history(&shop, "v")), ("c id a b d key id", None));
+    shop.run("ALTER TABLE v ADD SYSTEM VERSIONING, DROP COLUMN d");
+    assert_eq!((shop.columns("v").as_str(), history(&shop, "v")), ("c id a b row_start row_end key id", Some(true)));
+    shop.run(
+        "CREATE TABLE w (id INT, s TIMESTAMP(6) GENERATED ALWAYS AS ROW START, e TIMESTAMP(6) GENERATED ALWAYS AS ROW END, \
+         PRIMARY KEY (id, e), PERIOD FOR SYSTEM_TIME (s, e)) WITH SYSTEM VERSIONING PARTITION BY SYSTEM_TIME (PARTITION p CURRENT)",
+    );
+    assert_eq!((shop.columns("w").as_str(), history(&shop, "w")), ("id s e key id", Some(false)));
+    shop.run("CREATE TABLE x (id INT PRIMARY KEY)").run(
+        "ALTER TABLE x ADD s TIMESTAMP(6) AS ROW START, ADD e TIMESTAMP(6) AS ROW END, ADD PERIOD FOR SYSTEM_TIME(s, e), \
+         ADD SYSTEM VERSIONING",
+    );
+    assert_eq!((shop.columns("x").as_str(), history(&shop, "x")), ("id s e key id", Some(false)));
+    shop.run("CREATE SEQUENCE IF NOT EXISTS seq START WITH 5").run("RENAME TABLE seq TO seq2");
+    assert!(shop.catalog.is_sequence("shop_0", "seq2") && !shop.catalog.is_sequence("shop_0", "seq"));
+    shop.run("DROP SEQUENCE seq2");
+    assert!(!shop.catalog.is_sequence("shop_0", "seq2"));
+    assert_eq!(shop.lost, Vec::<String>::new());
+}
+
+fn history(shop: &Shop, table: &str) -> Option<bool> {
+    shop.catalog.get("shop_0", table).and_then(|known| known.history.as_ref()).map(|history| history.hidden)
+}
+
+#[test]
+fn statements_that_change_rows_are_found_by_their_tables() {
+    for (sql, expected) in [
+        ("INSERT INTO t VALUES (1)", &["shop_0.t", "values()"][..]),
+        ("insert ignore `shop_0`.`t` select * from other.u where u.a = 't'", &["shop_0.t"]),
+        ("UPDATE t SET a = f(1) WHERE b IN (2)", &["shop_0.t", "f()", "in()"]),
+        ("DELETE FROM u WHERE a = 1", &["shop_0.u"]),
+        (
+            "UPDATE (t, `o`.b JOIN shop_0.u ON f(t.a, u.b) = g(1, c)) SET a = 1",
+            &["shop_0.t", "shop_0.u", "f()", "g()", "update()"],
+        ),
+        (
+            "DELETE t FROM t LEFT JOIN u PARTITION (p, q) USING (a, b)",
+            &["shop_0.t", "shop_0.u", "partition()", "using()"],
+        ),
+        ("UPDATE t JOIN (SELECT a, b FROM u) c SET t.a = 1", &["shop_0.t", "join()"]),
+        ("LOAD DATA INFILE 'x' IGNORE INTO TABLE t", &["shop_0.t"]),
+        ("SET STATEMENT max_statement_time=1 FOR DELETE FROM t", &["shop_0.t"]),
+        ("UPDATE t, u SET t.a = u.a", &["shop_0.t", "shop_0.u"]),
+        ("DELETE FROM u WHERE a IN (SELECT a FROM t)", &["shop_0.u", "in()"]),
+        ("DELETE QUICK x FROM t AS x JOIN u", &["shop_0.t", "shop_0.u", "shop_0.x"]),
+        ("WITH c AS (SELECT a FROM u) DELETE FROM t WHERE a = 1", &["shop_0.t", "as()"]),
+        ("REPLACE INTO percona.checksums SELECT 1 FROM shop_0.t", &[]),
+        ("REPLACE INTO other.t SET a = 1", &[]),
+        ("SELECT * FROM t", &[]),
+        ("SELECT `shop_0`.`Do_It`(1)", &["do_it()"]),
+    ] {
+        let mut shop = Shop::new();
+        shop.run("CREATE TABLE t (a INT)").run("CREATE TABLE u (a INT)").run(sql);
+        assert_eq!(shop.lost, expected, "{sql}");
+    }
+}
+
+#[test]
+fn statements_of_many_megabytes_are_not_read_whole() {
+    let values = "(f(1),'x'),".repeat(50_000);
+    let mut shop = Shop::new();
+    shop.run(&format!("INSERT INTO t VALUES {values}(0,'')"));
+    assert_eq!(shop.lost, ["shop_0.t", "f()", "values()", "any()"]);
+    for (sql, expected) in [
+        (format!("UPDATE t SET a = {}1", "1 + ".repeat(50_000)), &["shop_0.t", "any()"][..]),
+        (format!("DELETE FROM {}t", "u JOIN ".repeat(50_000)), &["any()", "any"]),
+    ] {
+        let mut shop = Shop::new();
+        shop.run(&sql);
+        assert_eq!(shop.lost, expected, "{:.40}", sql);
+    }
+}
+
+/// No text makes the parser panic or run on.
+#[test]
+fn damaged_statements_are_never_more_than_not_understood() {
+    const SOUND: [&str; 12] = [
+        "CREATE TABLE t (id BIGINT UNSIGNED NOT NULL AUTO_INCREMENT, `a b` VARCHAR(20) DEFAULT 'x,y', d ENUM('p','q''r'), PRIMARY KEY (id)) CHARSET=utf8mb4",
+        "CREATE TABLE v (id INT PRIMARY KEY, s TIMESTAMP(6) GENERATED ALWAYS AS ROW START, e TIMESTAMP(6) AS ROW END, PERIOD FOR SYSTEM_TIME (s, e)) WITH SYSTEM VERSIONING",
+        "ALTER TABLE t ADD COLUMN f DATETIME(3) DEFAULT CURRENT_TIMESTAMP(3) AFTER id, ADD (g JSON, h INT), DROP KEY k, RENAME TO o.u",
+        "ALTER TABLE v DROP SYSTEM VERSIONING, CHANGE a b DECIMAL(10,2) FIRST, ADD PRIMARY KEY (id, b(3) DESC)",
+        "ALTER TABLE t CONVERT TO CHARACTER SET gbk COLLATE gbk_bin, ALTER COLUMN d SET DEFAULT 0x6d, DROP PRIMARY KEY",
+        "RENAME TABLE t TO _t_old, _t_new WAIT 3 TO t, o.p NOWAIT TO o.q",
+        "DROP TABLE IF EXISTS t, `o`.`p` /* generated */ -- end\n",
+        "CREATE OR REPLACE SEQUENCE IF NOT EXISTS s START WITH 5",
+        "SET STATEMENT a=1, b='x' FOR UPDATE t JOIN (SELECT 1) u SET t.a = (1 + f(2))",
+        "WITH RECURSIVE c AS (SELECT 1 UNION ALL SELECT 2) DELETE x FROM t x USING (a) WHERE /*!50100 1 */ LIMIT 3",
+        "CREATE DATABASE shop_9 DEFAULT CHARACTER SET = latin1 # x",
+        "LOAD DATA LOCAL INFILE 'x' REPLACE INTO TABLE `t` (a, @b) SET c = b'101'",
+    ];
+    let mut state = 0x2026_0601_u64;
+    let mut random = move |below: usize| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        (state % below.max(1) as u64) as usize
+    };
+    let mut shop = Shop::new();
+    for _ in 0..20_000 {
+        let mut chars: Vec<char> = SOUND[random(SOUND.len())].chars().collect();
+        for _ in 0..random(5) {
+            let at = random(chars.len());
+            match random(4) {
+                0 if chars.len() > 1 => drop(chars.remove(at)),
+                1 => chars.insert(at, ['\'', '(', ')', '`', '"', ',', '.', '\\', '/', '*', '邻', '0'][random(12)]),
+                2 => chars.truncate(at + 1),
+                _ => {
+                    let other: Vec<char> = SOUND[random(SOUND.len())].chars().collect();
+                    chars.splice(at.., other.into_iter().skip(random(60)));
+                }
+            }
+        }
+        shop.run(&chars.into_iter().collect::<String>());
+        shop.lost.clear();
+    }
+    assert!(shop.catalog.tables().count() > 2);
 }

@@ -40,9 +40,16 @@ impl Token {
 
 /// The words of a statement. Comments are left out, except those that the server runs (`/*! … */`).
 pub fn tokens(sql: &str, quoting: Quoting) -> Vec<Token> {
+    first_tokens(sql, quoting, usize::MAX)
+}
+
+/// As [`tokens`], of those the first `max`.
+pub fn first_tokens(sql: &str, quoting: Quoting, max: usize) -> Vec<Token> {
     let mut chars = Chars { text: sql, at: 0 };
     let mut out = Vec::new();
-    while let Some(c) = chars.peek() {
+    while let Some(c) = chars.peek()
+        && out.len() < max
+    {
         match c {
             c if c.is_whitespace() => chars.skip(1),
             '#' => chars.skip_line(),
