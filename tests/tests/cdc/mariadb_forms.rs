@@ -25,9 +25,11 @@ fn compressed_events_are_read() {
             .await;
         sql.run("UPDATE small.items SET note = CONCAT(note, '!') WHERE id = 1").await;
         // the statement itself is compressed
-        sql.run(&format!("ALTER TABLE small.items ADD COLUMN more VARCHAR(20) COMMENT '{}'", "x".repeat(900))).await;
+        sql.run(&format!("ALTER TABLE small.items ADD COLUMN more MEDIUMTEXT COMMENT '{}'", "x".repeat(900))).await;
         sql.run("SET GLOBAL binlog_checksum = NONE").await;
         sql.run("INSERT INTO small.items VALUES (3, REPEAT('y', 5000), NULL, 'more')").await;
+        sql.run("SET GLOBAL binlog_checksum = CRC32").await;
+        sql.run("INSERT INTO small.items VALUES (4, NULL, NULL, REPEAT('z', 5000000))").await;
         sql.run("DELETE FROM small.items WHERE id = 2").await;
         catch_up(&server.url(), dir.path(), "small");
         let changes = changes(dir.path(), "shop.items").await;
@@ -37,6 +39,7 @@ fn compressed_events_are_read() {
         assert_eq!(of(1)[0].after(), &json!({"id": 1, "note": note, "at": 1_709_168_523_004i64}));
         assert_eq!(of(1)[1].after()["note"], format!("{note}!"));
         assert_eq!(of(3)[0].after(), &json!({"id": 3, "note": "y".repeat(5000), "at": null, "more": "more"}));
+        assert_eq!(of(4)[0].after()["more"].as_str().map(str::len), Some(5_000_000));
         assert_eq!(of(2).iter().map(|change| change.op()).collect::<Vec<_>>(), ["c", "d"]);
         assert!(records(dir.path(), "cdc.quarantine").await.is_empty());
         let log = sql.rows("SHOW BINLOG EVENTS IN 'binlog.000001' LIMIT 1000").await;
@@ -102,6 +105,10 @@ async fn versions(server: &MariaDb, metadata: &str, db: &str) {
         "CREATE TABLE quiet (id INT PRIMARY KEY, a INT) WITH SYSTEM VERSIONING",
         "CREATE TABLE named (id INT PRIMARY KEY, a INT, s TIMESTAMP(6) GENERATED ALWAYS AS ROW START, \
          e TIMESTAMP(6) GENERATED ALWAYS AS ROW END, PERIOD FOR SYSTEM_TIME (s, e)) WITH SYSTEM VERSIONING",
+        "CREATE TABLE numbered (id INT PRIMARY KEY, a INT, s BIGINT UNSIGNED GENERATED ALWAYS AS ROW START, \
+         e BIGINT UNSIGNED GENERATED ALWAYS AS ROW END, PERIOD FOR SYSTEM_TIME (s, e)) WITH SYSTEM VERSIONING",
+        "INSERT INTO numbered (id, a) VALUES (1, 1), (2, 2)",
+        "UPDATE numbered SET a = 10 WHERE id = 1",
         "CREATE TABLE late (id INT PRIMARY KEY, a INT)",
         "INSERT INTO quiet VALUES (1, 1), (2, 2)",
         "UPDATE quiet SET a = 10 WHERE id = 1",
@@ -124,6 +131,9 @@ async fn versions(server: &MariaDb, metadata: &str, db: &str) {
         "UPDATE named SET a = 2",
         "INSERT INTO named (id, a) VALUES (2, 2)",
         "DELETE FROM named WHERE id = 2",
+        "UPDATE numbered SET a = 11 WHERE id = 1",
+        "DELETE FROM numbered WHERE id = 2",
+        "INSERT INTO numbered (id, a) VALUES (3, 3)",
         "ALTER TABLE late ADD SYSTEM VERSIONING",
         "UPDATE late SET a = 2",
         "INSERT INTO late VALUES (2, 2)",
@@ -159,6 +169,9 @@ async fn versions(server: &MariaDb, metadata: &str, db: &str) {
     let named = last_rows(dir.path(), "shop.named", "id").await;
     assert_eq!(named.len(), 1, "{named:#?}");
     assert_eq!((&named[0]["a"], &named[0]["e"]), (&json!(2), &json!("2038-01-19T03:14:07.999999Z")));
+    let numbered = last_rows(dir.path(), "shop.numbered", "id").await;
+    let told: Vec<String> = numbered.iter().map(|row| format!("{} {} {}", row["id"], row["a"], row["e"])).collect();
+    assert_eq!(told, ["1 11 18446744073709551615", "3 3 18446744073709551615"]);
     assert_eq!(last_rows(dir.path(), "shop.late", "id").await, [json!({"id": 1, "a": 3})]);
     assert_eq!(last_rows(dir.path(), "shop.fresh", "id").await, [json!({"id": 1, "a": 2})]);
     for sequence in ["shop.before_start", "shop.behind_start"] {
