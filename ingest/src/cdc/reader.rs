@@ -48,8 +48,8 @@ pub struct Reader {
     /// The server that is followed now, of those that replicate one another.
     pub(super) address: Address,
     hosts: Vec<Address>,
-    /// Which of them was followed last.
-    followed: usize,
+    /// Which of them was followed last; of an earlier process the record tells it.
+    followed: Option<usize>,
     pub(super) options: Arc<CdcOptions>,
     pub(super) router: Arc<Router>,
     pub(super) parts: Parts,
@@ -101,7 +101,7 @@ impl Reader {
         let store = Store::new(Arc::clone(&parts.blobs), Arc::clone(&parts.clock), &address.name, nonce);
         let store = Arc::new(tokio::sync::Mutex::new(store));
         let (begin, until) = (Begin::Snapshot, Until::Stopped);
-        let (hosts, followed) = (address.hosts(), 0);
+        let (hosts, followed) = (address.hosts(), None);
         let address = hosts.first().cloned().unwrap_or(address);
         Ok(Reader {
             address,
@@ -158,7 +158,7 @@ impl Reader {
             }
             if !error.is_retry() {
                 refused += 1;
-                self.followed += 1;
+                self.followed = self.followed.map(|index| index + 1);
             }
             damaged = if is_damage(&error) { damaged + 1 } else { 0 };
             self.meters.reconnected();
@@ -185,18 +185,28 @@ impl Reader {
     /// that was followed last, for a server that went away may come back without what was committed since.
     async fn choose(&mut self, state: Option<&Begun>) -> Result<(Wire, Server), Error> {
         let mut failures: Vec<Error> = Vec::new();
+        let mut others = None;
+        let last = state.filter(|_| self.followed.is_none()).map(|(_, identity)| identity);
         for next in 0..self.hosts.len() {
-            let index = (self.followed + next) % self.hosts.len();
+            let index = (self.followed.unwrap_or(0) + next) % self.hosts.len();
             let Some(address) = self.hosts.get(index).cloned() else { continue };
             match self.attempt(&address, state).await {
-                Ok(found) => {
-                    (self.address, self.followed) = (address, index);
-                    return Ok(found);
+                // one that was not followed last only where that one cannot be
+                Ok((wire, server)) if last.is_some_and(|last| *last != server.identity) => {
+                    others.get_or_insert((index, address, wire, server));
+                }
+                Ok((wire, server)) => {
+                    (self.address, self.followed) = (address, Some(index));
+                    return Ok((wire, server));
                 }
                 Err(error) => failures.push(error),
             }
         }
-        Err(none_of(failures, &self.address))
+        let Some((index, address, wire, server)) = others else {
+            return Err(none_of(failures, &self.address));
+        };
+        (self.address, self.followed) = (address, Some(index));
+        Ok((wire, server))
     }
 
     async fn attempt(&self, address: &Address, state: Option<&Begun>) -> Result<(Wire, Server), Error> {

@@ -204,6 +204,29 @@ async fn go_over<K: Kind>(mut first: K, second: K) {
     rows.are_there(dir.path()).await;
 }
 
+/// The first of the list comes back when the reader does not run: it has all that was read, but not what the other commits.
+async fn stay<K: Kind>(mut first: K, second: K) {
+    let (mut a, mut b) = (Sql::connect(&first.url()).await, Sql::connect(&second.url()).await);
+    a.run("CREATE USER repl IDENTIFIED BY 'repl'").await;
+    a.run("GRANT REPLICATION SLAVE ON *.* TO repl").await;
+    b.run(&K::replicate(first.port())).await;
+    b.run("START SLAVE").await;
+    a.all(&["CREATE DATABASE ha", "CREATE TABLE ha.rows_1 (id INT PRIMARY KEY, v INT, pad VARCHAR(200))"]).await;
+    let dir = tempfile::tempdir().expect("a folder");
+    let both = format!("mysql://root@127.0.0.1:{},127.0.0.1:{}", first.port(), second.port());
+    catch_up(&both, dir.path(), "ha");
+    let mut rows = Rows { next: 0 };
+    rows.write(&mut a, 5).await;
+    K::catch_up(&mut a, &mut b).await;
+    first.kill();
+    b.all(&["STOP SLAVE", "RESET SLAVE ALL"]).await;
+    catch_up(&both, dir.path(), "ha");
+    first.restart();
+    rows.write(&mut b, 5).await;
+    catch_up(&both, dir.path(), "ha");
+    rows.are_there(dir.path()).await;
+}
+
 const SECOND: [&str; 2] = ["--server-id=2", "--log-slave-updates=ON"];
 
 #[test]
@@ -219,4 +242,12 @@ fn the_reader_goes_over_to_a_replica_by_gtid_on_mariadb() {
 #[test]
 fn a_running_reader_goes_over_by_itself() {
     wait(go_over(MariaDb::start(), MariaDb::start_with(&SECOND)));
+}
+
+#[test]
+fn a_reader_that_starts_again_stays_with_the_server_it_followed_last() {
+    wait(async {
+        stay(Mysql::start(), Mysql::start_with(&SECOND)).await;
+        stay(MariaDb::start(), MariaDb::start_with(&SECOND)).await;
+    });
 }
