@@ -23,6 +23,7 @@ use super::progress::Snapshots;
 use super::publish::Publisher;
 use super::resume;
 use super::route::Router;
+use super::schema;
 use super::server::{self, Server};
 use super::store::{Loaded, ServerIdentity, Store};
 use super::stream::{Ended, Stream};
@@ -243,6 +244,15 @@ impl Reader {
             tracing::warn!(
                 server = %self.address.object(), databases = self.options.databases, tables = self.options.tables,
                 "no table is followed: none that is there, and that the user may SELECT, matches cdc.databases and cdc.tables"
+            );
+        }
+        let cascades = schema::cascades(&mut wire, &self.router).await;
+        let cascades = cascades.map_err(|error| error.at(self.address.object()))?;
+        if !cascades.is_empty() {
+            tracing::warn!(
+                server = %self.address.object(), tables = cascades.join(", "),
+                "foreign keys change rows that the binlog does not tell (ON DELETE or ON UPDATE CASCADE, SET NULL): change \
+                 them in the application, or read the tables anew by linli ingest cdc snapshot TABLE"
             );
         }
         let options = resume::dump_options(&self.options, &self.address, &server);

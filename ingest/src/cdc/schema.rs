@@ -40,6 +40,19 @@ pub async fn read(wire: &mut Wire, server: &Server, router: &Router, object: &st
     Ok(catalog)
 }
 
+/// Foreign keys by which a server changes rows of followed tables without a word in its log, as `table (constraint)`.
+pub async fn cascades(wire: &mut Wire, router: &Router) -> WireResult<Vec<String>> {
+    let sql = "SELECT constraint_schema, table_name, constraint_name FROM information_schema.referential_constraints \
+               WHERE update_rule IN ('CASCADE', 'SET NULL') OR delete_rule IN ('CASCADE', 'SET NULL') ORDER BY 1, 2, 3";
+    let told = |row: Vec<Option<String>>| match row.as_slice() {
+        [Some(db), Some(table), Some(constraint)] if router.follows(db, table) => {
+            Some(format!("{db}.{table} ({constraint})"))
+        }
+        _ => None,
+    };
+    Ok(wire.query(sql).await?.into_iter().filter_map(told).collect())
+}
+
 /// One table anew.
 pub async fn read_table(
     wire: &mut Wire,

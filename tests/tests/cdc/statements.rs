@@ -6,7 +6,7 @@ use linli_tests::program::Finished;
 use linli_tests::stack::{MariaDb, Mysql};
 use serde_json::{Value, json};
 
-use crate::topics::{Sql, catch_up, last_rows, records};
+use crate::topics::{MARIADB, MYSQL, Sql, catch_up, last_rows, records};
 use crate::wait;
 
 const TABLES: [&str; 5] = ["items", "others", "audit", "bumped", "untouched"];
@@ -131,5 +131,37 @@ fn what_statements_change_without_naming_it_is_found() {
         changed_unnamed(&mysql.url()).await;
         let mariadb = MariaDb::start();
         changed_unnamed(&mariadb.url()).await;
+    });
+}
+
+/// No row of the table that refers is in the log when the server changes it by a foreign key.
+async fn cascades(url: &str) {
+    let mut sql = Sql::connect(url).await;
+    sql.all(&[
+        "CREATE DATABASE bound",
+        "USE bound",
+        "CREATE TABLE parents (id INT PRIMARY KEY)",
+        "CREATE TABLE children (id INT PRIMARY KEY, parent_id INT, CONSTRAINT orphans FOREIGN KEY (parent_id) REFERENCES parents (id) ON DELETE CASCADE)",
+        "CREATE TABLE kept (id INT PRIMARY KEY, parent_id INT, CONSTRAINT strict FOREIGN KEY (parent_id) REFERENCES parents (id))",
+        "INSERT INTO parents VALUES (1)",
+        "INSERT INTO children VALUES (1, 1)",
+    ])
+    .await;
+    let dir = tempfile::tempdir().expect("a folder");
+    let told = catch_up(url, dir.path(), "bound").stderr;
+    let line = told.lines().find(|line| line.contains("foreign keys")).expect("a warning");
+    assert!(line.contains("bound.children (orphans)") && line.contains("snapshot"), "{line}");
+    assert!(!line.contains("strict"), "{line}");
+    sql.run("DELETE FROM parents").await;
+    catch_up(url, dir.path(), "bound");
+    assert_eq!(last_rows(dir.path(), "shop.children", "id").await.len(), 1, "the log does not tell");
+    sql.run("DROP DATABASE bound").await;
+}
+
+#[test]
+fn foreign_keys_that_change_rows_are_named_at_the_start() {
+    wait(async {
+        cascades(&MYSQL.url()).await;
+        cascades(&MARIADB.url()).await;
     });
 }
