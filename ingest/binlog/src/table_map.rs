@@ -4,7 +4,10 @@ use crate::bytes::{Bytes, bit, text};
 use crate::charset::Charset;
 use crate::error::{DecodeError, Result};
 use crate::header::{FormatDescription, kind};
-use crate::rows::COLUMNS_MAX;
+use crate::rows::{COLUMNS_MAX, Rows, RowsKind};
+use crate::value::decimal;
+use crate::value::temporal::fraction_len;
+use crate::value::wire::Width;
 
 /// Column types as the log numbers them.
 pub mod column_type {
@@ -66,6 +69,21 @@ impl<'a> TableMap<'a> {
         let behind = bytes.rest();
         let (db, name) = (name(&mut bytes)?, name(&mut bytes)?);
         Ok(TableMap { table_id, flags, db, name, body: behind, columns: bytes.rest(), is_mariadb: format.is_mariadb() })
+    }
+
+    /// A map from what [`TableMap::bytes`] gave of it.
+    pub fn restore(table_id: u64, bytes: &'a [u8], format: &FormatDescription) -> Result<TableMap<'a>> {
+        let mut rest = Bytes::new(bytes, "table map");
+        let (db, name) = (name(&mut rest)?, name(&mut rest)?);
+        Ok(TableMap {
+            table_id,
+            flags: 0,
+            db,
+            name,
+            body: bytes,
+            columns: rest.rest(),
+            is_mariadb: format.is_mariadb(),
+        })
     }
 
     /// What two maps of the same table and shape have alike.
@@ -220,6 +238,68 @@ mod field {
 }
 
 impl TableLayout {
+    /// How many rows an event of the table holds, by the log alone. `None` where the log does not tell how long values are:
+    /// MariaDB's older forms of times.
+    pub fn count_rows(&self, rows: &Rows<'_>) -> Option<u64> {
+        if rows.width != self.columns.len() {
+            return None;
+        }
+        let widths: Vec<Width> = self.columns.iter().map(|column| self.width(column)).collect::<Option<_>>()?;
+        let images: &[&[u8]] = match rows.kind {
+            RowsKind::Update => &[rows.before, rows.after],
+            RowsKind::Insert | RowsKind::Delete => &[rows.after],
+        };
+        let present = |image: &[u8]| -> Vec<Width> {
+            widths.iter().enumerate().filter(|(index, _)| bit(image, *index)).map(|(_, width)| *width).collect()
+        };
+        let images: Vec<Vec<Width>> = images.iter().map(|image| present(image)).collect();
+        if images.iter().all(Vec::is_empty) {
+            return Some(1); // a row of defaults alone has no bytes
+        }
+        let (mut data, mut count) = (Bytes::new(&rows.data, "row image"), 0);
+        while !data.is_empty() {
+            for image in &images {
+                let nulls = data.take(image.len().div_ceil(8)).ok()?;
+                for (_, width) in image.iter().enumerate().filter(|(index, _)| !bit(nulls, *index)) {
+                    width.take(&mut data).ok()?;
+                }
+            }
+            count += 1;
+        }
+        Some(count)
+    }
+
+    fn width(&self, column: &LogColumn) -> Option<Width> {
+        let fraction = |whole: usize| Some(Width::Fixed((whole + fraction_len(column.meta as u8)) as u16));
+        match column.kind {
+            t::TIME | t::DATETIME | t::TIMESTAMP if self.is_mariadb => None,
+            t::TINY | t::YEAR => Some(Width::Fixed(1)),
+            t::SHORT => Some(Width::Fixed(2)),
+            t::INT24 | t::DATE | t::NEWDATE | t::TIME => Some(Width::Fixed(3)),
+            t::LONG | t::FLOAT | t::TIMESTAMP => Some(Width::Fixed(4)),
+            t::LONGLONG | t::DOUBLE | t::DATETIME => Some(Width::Fixed(8)),
+            t::TIME2 => fraction(3),
+            t::TIMESTAMP2 => fraction(4),
+            t::DATETIME2 => fraction(5),
+            t::NEWDECIMAL => {
+                let [precision, scale] = column.meta.to_be_bytes();
+                (scale <= precision).then(|| Width::Fixed(decimal::len(precision, scale) as u16))
+            }
+            t::BIT => {
+                let [bits, bytes] = column.meta.to_be_bytes();
+                Some(Width::Fixed(u16::from(bytes) + u16::from(bits > 0)))
+            }
+            t::ENUM | t::SET => Some(Width::Fixed(column.meta)),
+            t::STRING | t::VAR_STRING | t::VARCHAR | t::MARIADB_VARCHAR_COMPRESSED => {
+                Some(Width::Prefixed(if column.meta > 255 { 2 } else { 1 }))
+            }
+            t::TINY_BLOB..=t::BLOB | t::GEOMETRY | t::JSON | t::VECTOR | t::MARIADB_BLOB_COMPRESSED => {
+                (1..=4).contains(&column.meta).then_some(Width::Prefixed(column.meta as u8))
+            }
+            _ => None,
+        }
+    }
+
     fn optional(&mut self, kind: u8, mut value: Bytes<'_>) -> Result<()> {
         match kind {
             field::SIGNEDNESS => {

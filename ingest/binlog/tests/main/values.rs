@@ -283,6 +283,27 @@ fn sql_texts(decoder: &RowDecoder, body: &[u8], columns: usize) -> Vec<Vec<u8>> 
     (0..columns).map(text).collect()
 }
 
+/// Rows of an event by its table map alone, held to those that are decoded.
+fn count(layout: &TableLayout, decoder: &RowDecoder, kind: u8, body: &[u8]) -> Option<u64> {
+    let bytes = build::event(kind, body, Checksum::None);
+    let (header, body) = frame(&bytes, Checksum::None).expect("a frame");
+    let Ok(Event::Rows(rows)) = parse(&header, body, &build::format()) else { return None };
+    let counted = layout.count_rows(&rows);
+    let mut decoded = Some(0);
+    let mut cursor = decoder.rows(&rows).expect("rows");
+    while let Some(images) = cursor.next_row() {
+        match images {
+            Ok(_) => decoded = decoded.map(|rows| rows + 1),
+            Err(_) => {
+                decoded = None;
+                break;
+            }
+        }
+    }
+    assert_eq!(counted, decoded, "counted by the table map, and decoded");
+    counted
+}
+
 fn object(columns: &[(usize, String)]) -> String {
     let members: Vec<String> = columns.iter().map(|(index, json)| format!("\"c{index}\":{json}")).collect();
     format!("{{{}}}", members.join(","))
@@ -311,6 +332,14 @@ proptest! {
         );
         prop_assert_eq!(images(&decoder, kind::DELETE_ROWS, &body), vec![[Some(want.clone()), None], [Some(want.clone()), None]]);
 
+        for kind in [kind::WRITE_ROWS, kind::DELETE_ROWS] {
+            prop_assert_eq!(count(&layout, &decoder, kind, &body), Some(2));
+        }
+        // Cut anywhere within the rows there are fewer, or none can be told.
+        for end in (body.len() / 2..body.len()).step_by(5) {
+            prop_assert!(count(&layout, &decoder, kind::WRITE_ROWS, &body[..end]) < Some(2));
+        }
+
         let texts: Vec<_> = samples.iter().map(|(sample, null)| (!null).then_some(sample.text.as_slice())).collect();
         let (mut out, mut warnings) = (Vec::new(), Vec::<Warning>::new());
         TextRows::new(&table, &[]).expect("rules").write_json(texts.iter().copied(), &mut out, &mut warnings).expect("JSON");
@@ -337,7 +366,8 @@ proptest! {
         // Before and after have to be of one type: the second sample is used where it is.
         let second = |a: &Sample, b: &Sample| if a.kind == b.kind { b.clone() } else { a.clone() };
         let table = table(samples.iter().map(|(sample, ..)| sample.kind.clone()).collect());
-        let decoder = RowDecoder::new(&layout(&table), &table, &[]).expect("a decoder");
+        let layout = layout(&table);
+        let decoder = RowDecoder::new(&layout, &table, &[]).expect("a decoder");
         let before: Vec<_> = samples.iter().map(|(a, _, here, _)| here.then(|| Some(a.log.clone()))).collect();
         let after: Vec<_> = samples.iter().map(|(a, b, _, here)| here.then(|| Some(second(a, b).log))).collect();
         let (old, new) = (build::image(&before), build::image(&after));
@@ -360,6 +390,7 @@ proptest! {
             images(&decoder, kind::UPDATE_ROWS, &body),
             vec![[Some(object(&want_before)), Some(object(&want_after))]]
         );
+        prop_assert_eq!(count(&layout, &decoder, kind::UPDATE_ROWS, &body), Some(1));
     }
 }
 
@@ -370,6 +401,8 @@ fn an_insert_of_defaults_alone_is_a_row() {
     let decoder = RowDecoder::new(&layout(&table), &table, &[]).expect("a decoder");
     let body = build::rows_head(2, &[vec![0]]);
     assert_eq!(images(&decoder, kind::WRITE_ROWS, &body), [[None, Some("{}".to_owned())]]);
+    assert_eq!(count(&layout(&table), &decoder, kind::WRITE_ROWS, &body), Some(1));
     let body = build::rows_head(2, &[vec![3]]);
     assert!(images(&decoder, kind::WRITE_ROWS, &body).is_empty());
+    assert_eq!(count(&layout(&table), &decoder, kind::WRITE_ROWS, &body), Some(0));
 }
