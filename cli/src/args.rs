@@ -165,6 +165,33 @@ pub enum CdcCommand {
     /// Where the readers are, and where they shall go on.
     #[command(subcommand)]
     Position(PositionCommand),
+    /// Tables whose changes cannot be followed, and are held.
+    #[command(subcommand)]
+    Quarantine(QuarantineCommand),
+}
+
+#[derive(Debug, Subcommand)]
+pub enum QuarantineCommand {
+    /// Which tables, since when and why.
+    List,
+    /// Publish what is held of a table, then go on with it; ends its quarantine. A new snapshot does, too.
+    Apply(QuarantineApplyArgs),
+}
+
+#[derive(Args, Debug)]
+pub struct QuarantineApplyArgs {
+    /// As in shop_0.orders_3.
+    #[arg(value_name = "DATABASE.TABLE")]
+    pub table: String,
+    /// The table's CREATE TABLE, as it was from the first held change on that does not fit what is known.
+    #[arg(long, value_name = "FILE", conflicts_with = "current_definition")]
+    pub definition: Option<PathBuf>,
+    /// Take the definition that the server shows now: where the table was not altered again since.
+    #[arg(long)]
+    pub current_definition: bool,
+    /// Only say what it would publish, or at which event it would stop.
+    #[arg(long)]
+    pub dry_run: bool,
 }
 
 #[derive(Debug, Subcommand)]

@@ -7,13 +7,14 @@ use indicatif::ProgressBar;
 use linli_connectors::clock::SharedClock;
 use linli_connectors::log::SharedLog;
 use linli_ingest::cdc::control::{self, Target};
+use linli_ingest::cdc::requests::{self, Definition, Request};
 use linli_ingest::cdc::{
     Address, CdcOptions, ColumnSetting, Exposition, Meters, Parts as ReaderParts, Place, Position, Reader, Until,
 };
 use tokio_util::sync::CancellationToken;
 
 use super::shutdown_on_signal;
-use crate::args::{CdcArgs, CdcCommand, PositionCommand, PositionTarget};
+use crate::args::{CdcArgs, CdcCommand, PositionCommand, PositionTarget, QuarantineApplyArgs, QuarantineCommand};
 use crate::config::Cdc;
 use crate::failure::{Failure, Kind, Outcome};
 use crate::output::Output;
@@ -33,6 +34,8 @@ pub async fn run(parts: &Parts, args: &CdcArgs, output: &Output) -> Outcome {
         Some(CdcCommand::Position(PositionCommand::Reset { dry_run })) => {
             set(parts, &Target::Reset, *dry_run, output).await
         }
+        Some(CdcCommand::Quarantine(QuarantineCommand::List)) => quarantined(parts, output).await,
+        Some(CdcCommand::Quarantine(QuarantineCommand::Apply(args))) => apply(parts, args, output).await,
     }
 }
 
@@ -59,11 +62,74 @@ async fn snapshot(parts: &Parts, tables: &[String], output: &Output) -> Outcome 
     let reader = reader_parts(parts).await?;
     for address in addresses(parts)? {
         for table in tables {
-            control::request_snapshot(&address, &reader, table).await?;
+            requests::request(&address, &reader, &Request::Snapshot { table: table.clone() }).await?;
         }
     }
     output.result(&serde_json::json!({ "asked": tables }), |_| {
         format!("asked for {}; `linli ingest cdc position show` tells what is open", tables.join(", "))
+    });
+    Ok(())
+}
+
+async fn quarantined(parts: &Parts, output: &Output) -> Outcome {
+    let reader = reader_parts(parts).await?;
+    let mut found = Vec::new();
+    for address in addresses(parts)? {
+        found.extend(requests::quarantined(&address, &reader).await?);
+    }
+    output.result(&found, |found| {
+        let line = |one: &requests::Quarantined| {
+            let cure = match &one.gap {
+                Some(gap) => format!("takes a new snapshot: {gap}"),
+                None if one.applying => "is being applied".to_owned(),
+                None => "can be applied".to_owned(),
+            };
+            let since = Duration::from_millis(u64::try_from(one.since_ms).unwrap_or(0));
+            let since = humantime::format_rfc3339_seconds(std::time::UNIX_EPOCH + since);
+            format!(
+                "{} {}\n  since  {since}, {}\n  reason {}\n  held   {} events, {} bytes; {cure}",
+                one.server, one.table, one.place, one.reason, one.events, one.bytes,
+            )
+        };
+        if found.is_empty() { "none".to_owned() } else { found.iter().map(line).collect::<Vec<_>>().join("\n") }
+    });
+    Ok(())
+}
+
+/// On each server that has the table in quarantine; there is one unless two have tables of one name.
+async fn apply(parts: &Parts, args: &QuarantineApplyArgs, output: &Output) -> Outcome {
+    let reader = reader_parts(parts).await?;
+    let options = Arc::new(options(&parts.config.cdc, parts)?);
+    let definition = match &args.definition {
+        Some(file) => Definition::Given(
+            std::fs::read_to_string(file)
+                .map_err(|error| Failure::new(Kind::Config, format!("definition {}: {error}", file.display())))?,
+        ),
+        None if args.current_definition => Definition::Current,
+        None => Definition::Known,
+    };
+    let mut found = Vec::new();
+    for address in addresses(parts)? {
+        found.extend(requests::apply(&address, &reader, &options, &args.table, &definition, args.dry_run).await?);
+    }
+    if found.is_empty() {
+        return Err(Failure::new(Kind::Config, format!("table {} is not in quarantine", args.table))
+            .hint("`linli ingest cdc quarantine list` tells which are"));
+    }
+    output.result(&found, |found| {
+        let line = |one: &requests::Application| {
+            let how = if one.asked { "asked to apply" } else { "would apply" };
+            let then = match (one.reread, one.asked) {
+                (true, _) => "; the table is read anew after it",
+                (false, true) => "; `linli ingest cdc quarantine list` tells how it goes",
+                (false, false) => "",
+            };
+            format!(
+                "{} {}: {how} {} events, {} bytes: {} changes of rows, {} records{then}",
+                one.server, one.table, one.events, one.bytes, one.rows, one.records,
+            )
+        };
+        found.iter().map(line).collect::<Vec<_>>().join("\n")
     });
     Ok(())
 }

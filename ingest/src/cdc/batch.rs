@@ -40,6 +40,28 @@ impl Batch {
         self.buffer.len()
     }
 
+    /// Where it ends now.
+    pub fn mark(&self) -> (usize, usize) {
+        (self.entries.len(), self.buffer.len())
+    }
+
+    /// Gives up what came behind a mark.
+    pub fn rewind(&mut self, (entries, bytes): (usize, usize)) {
+        self.entries.truncate(entries);
+        self.buffer.truncate(bytes);
+    }
+
+    /// A record that was made elsewhere.
+    pub fn push_record(&mut self, record: NewRecord) {
+        let NewRecord { topic, partition, timestamp_ms, key, value } = record;
+        let start = self.buffer.len();
+        self.buffer.extend_from_slice(&key);
+        let middle = self.buffer.len();
+        self.buffer.extend_from_slice(&value.unwrap_or_default());
+        let (key, value) = (start..middle, middle..self.buffer.len());
+        self.entries.push(Entry { topic, partition, timestamp_ms, key, value });
+    }
+
     /// A record whose key and value have been written to the buffer.
     pub fn push(
         &mut self,

@@ -2,8 +2,6 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
-use linli_connectors::blobs::SharedBlobs;
 use linli_connectors::{Error, ErrorKind};
 use serde::Serialize;
 
@@ -74,7 +72,7 @@ pub struct Moved {
     pub done: bool,
 }
 
-async fn loaded(address: &Address, parts: &Parts) -> Result<(Store, Option<Loaded>), Error> {
+pub(super) async fn loaded(address: &Address, parts: &Parts) -> Result<(Store, Option<Loaded>), Error> {
     let nonce = format!("{:016x}", parts.random.next_u64());
     let mut store = Store::new(Arc::clone(&parts.blobs), Arc::clone(&parts.clock), &address.name, nonce);
     let loaded = store.load().await?;
@@ -82,7 +80,7 @@ async fn loaded(address: &Address, parts: &Parts) -> Result<(Store, Option<Loade
 }
 
 /// Connects to the server that the reader follows; where that is not known or does not answer, to the first that does.
-async fn reach(address: &Address, loaded: Option<&Loaded>) -> Result<(Address, Wire, Server), Error> {
+pub(super) async fn reach(address: &Address, loaded: Option<&Loaded>) -> Result<(Address, Wire, Server), Error> {
     let (mut other, mut failure) = (None, None);
     for host in address.hosts() {
         let attempt = async {
@@ -125,15 +123,7 @@ pub async fn show(address: &Address, parts: &Parts) -> Result<Shown, Error> {
             };
             loaded.record.prepared.iter().map(shown).collect()
         }),
-        quarantined: loaded.as_ref().map_or(Vec::new(), |loaded| {
-            loaded
-                .state
-                .catalog
-                .tables()
-                .filter(|known| known.lost.is_some())
-                .map(|known| known.table.full_name())
-                .collect()
-        }),
+        quarantined: loaded.as_ref().map_or(Vec::new(), |loaded| loaded.record.quarantines.keys().cloned().collect()),
         position,
         end,
     })
@@ -238,10 +228,15 @@ pub async fn set(
                 Some(from) => Arc::new(store.catalog(&from.schema).await?),
                 None => loaded.state.catalog,
             };
+            let mut quarantines = loaded.state.quarantines;
+            for quarantine in Arc::make_mut(&mut quarantines).values_mut() {
+                quarantine.gap = quarantine.gap.take().or(Some("the reader was set to another position".to_owned()));
+                quarantine.applying = None;
+            }
             // What was prepared before may be decided between, or its name used again: a commit of it reads the tables anew.
             // What changed is told from the position on.
             let snapshots = Snapshots { changed: Vec::new(), ..loaded.state.snapshots };
-            let state = State { position, catalog, snapshots, ..State::default() };
+            let state = State { position, catalog, snapshots, quarantines, ..State::default() };
             store.save(&loaded.record.server, &state).await?;
         }
     }
@@ -262,23 +257,4 @@ fn by_gtids(text: &str, server: &Server) -> Result<GtidSet, Error> {
                 .hint("MySQL: uuid:1-5,…; MariaDB: 0-1-5,…"))
         }
     }
-}
-
-const REQUESTS: &str = "requests";
-
-/// Asks the reader of a server, running or not yet started, to read tables anew.
-pub async fn request_snapshot(address: &Address, parts: &Parts, table: &str) -> Result<(), Error> {
-    let key = format!("{}/{REQUESTS}/{:016x}", Store::prefix_of(&address.name), parts.random.next_u64());
-    parts.blobs.put(&key, Bytes::from(table.to_owned())).await
-}
-
-/// The requests that are there: their keys, and the tables.
-pub async fn requests(blobs: &SharedBlobs, server: &str) -> Result<Vec<(String, String)>, Error> {
-    let mut found = Vec::new();
-    for key in blobs.list(&format!("{}/{REQUESTS}", Store::prefix_of(server))).await? {
-        if let Some(bytes) = blobs.get(&key).await? {
-            found.push((key, String::from_utf8_lossy(&bytes).into_owned()));
-        }
-    }
-    Ok(found)
 }

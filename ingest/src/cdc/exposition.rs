@@ -32,7 +32,7 @@ const METRICS: [Metric; 18] = [
     ("linli_cdc_records_total", Kind::Counter, "records published from the binlog", |f| Some(f.records as f64)),
     ("linli_cdc_transactions_total", Kind::Counter, "transactions published", |f| Some(f.transactions as f64)),
     ("linli_cdc_received_bytes_total", Kind::Counter, "bytes received of the binlog", |f| Some(f.bytes as f64)),
-    ("linli_cdc_held_events_total", Kind::Counter, "events put aside in quarantine", |f| Some(f.held as f64)),
+    ("linli_cdc_held_events_total", Kind::Counter, "events held of tables in quarantine", |f| Some(f.held as f64)),
     ("linli_cdc_warnings_total", Kind::Counter, "values without an equivalent", |f| Some(f.warnings as f64)),
     ("linli_cdc_schema_changes_total", Kind::Counter, "changes of tables followed", |f| Some(f.ddl as f64)),
     ("linli_cdc_unlogged_statements_total", Kind::Counter, "statements logged without rows", |f| {

@@ -50,7 +50,9 @@ pub async fn snapshot(
         snapshots.tables.insert(table, Progress { emptied: reader.again, pieces, ..Progress::default() });
     }
     let position = views.position.clone();
-    let mut state = State { position, catalog: Arc::clone(&catalog), snapshots, ..State::default() };
+    // Those that are cured by this are told as such when the stream begins.
+    let quarantines = Arc::clone(&reader.quarantined);
+    let mut state = State { position, catalog: Arc::clone(&catalog), snapshots, quarantines, ..State::default() };
     reader.publisher.create_topics(&catalog, &reader.router).await?;
     save(reader, server, &state).await?;
     let pieces: usize = state.snapshots.tables.values().map(|progress| progress.pieces.len()).sum();
@@ -106,7 +108,7 @@ async fn estimate(wire: &mut Wire, catalog: &Catalog) -> BTreeMap<String, u64> {
     // MySQL tells for a day what it once found; MariaDB knows no such setting, and tells what is
     let _ = wire.execute("SET SESSION information_schema_stats_expiry=0").await;
     let sql =
-        "SELECT table_schema, table_name, table_rows FROM information_schema.tables WHERE table_type<>'VIEW'";
+        "SELECT table_schema, table_name, table_rows FROM information_schema.tables WHERE table_type='BASE TABLE'";
     let rows = wire.query(sql).await.unwrap_or_default();
     rows.iter()
         .filter_map(|row| match row.as_slice() {

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use linli_binlog::{
-    Checksum, DecodeError, Event, FormatDescription, Gtid, HEADER_LEN, Header, MariadbGtid, Query, Rows, Uuid, frame,
-    parse, verify,
+    Checksum, DecodeError, Event, FormatDescription, Gtid, HEADER_LEN, Header, MariadbGtid, Query, Rows, TableLayout,
+    Uuid, frame, parse, verify,
 };
 use linli_connectors::{Error, ErrorKind};
 
@@ -15,14 +15,13 @@ use super::captured::{Captured, TransactionState, Writing};
 use super::catalog::Catalog;
 use super::changed::Changed;
 use super::ddl::{self, Effect};
-use super::envelope::{At, InTransaction, SourceHead, escape, quoted};
+use super::envelope::{escape, quoted};
 use super::gtid::GtidSet;
 use super::options::CdcOptions;
 use super::position::{Partial, Place, Position};
 use super::prepared::PreparedSet;
-use super::quarantine;
+use super::quarantine::Quarantines;
 use super::route::Router;
-use super::truncate::Emptied;
 use super::written::Written;
 use super::xa::{Replay, Undecided};
 
@@ -31,13 +30,13 @@ pub struct Follower {
     pub(super) object: String,
     pub(super) server: String,
     pub(super) router: Arc<Router>,
-    options: Arc<CdcOptions>,
+    pub(super) options: Arc<CdcOptions>,
     pub(super) catalog: Arc<Catalog>,
     pub(super) format: FormatDescription,
     /// The event that told it, for what is put aside; empty before the first.
     pub(super) format_event: Vec<u8>,
     /// `,"file":"…"`
-    file_json: Vec<u8>,
+    pub(super) file_json: Vec<u8>,
     /// Up to where the binlog has been read.
     pub(super) end: Place,
     /// What lies before the open transaction, or before `end`.
@@ -63,6 +62,13 @@ pub struct Follower {
     pub changed: Changed,
     /// What statements may have changed whose rows are not in the log.
     pub unlogged: Written,
+    /// Tables whose changes are held, as of everything that was read.
+    pub quarantines: Arc<Quarantines>,
+    /// Names the objects of what is held, with the number of the last.
+    pub(super) run: String,
+    pub(super) held_objects: u64,
+    /// The table maps of the log tell whole definitions.
+    pub(super) maps_tell: bool,
     /// Objects to be stored, by their keys behind the reader's prefix, before a record names them.
     pub objects: Vec<(String, Bytes)>,
     /// Objects that nobody needs once a record stands behind here.
@@ -76,10 +82,10 @@ pub struct Follower {
 
 /// A transaction that has begun.
 pub(super) struct Open {
-    start: Place,
+    pub(super) start: Place,
     pub(super) id: String,
     number: Number,
-    state: TransactionState,
+    pub(super) state: TransactionState,
     /// After BEGIN statements are part of it; before, one stands alone.
     pub(super) begun: bool,
     /// It was read before: nothing of it counts.
@@ -105,11 +111,15 @@ pub(super) enum Target {
     Ignored,
     Captured(Box<Captured>),
     /// Its rows cannot be read: they are kept aside.
-    Held {
-        db: String,
-        name: String,
-        why: String,
-    },
+    Held(Box<Held>),
+}
+
+/// A table whose rows are kept aside.
+pub(super) struct Held {
+    /// `database.table`
+    pub(super) table: String,
+    /// Its shape, where the log tells it.
+    pub(super) layout: Option<TableLayout>,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -162,6 +172,11 @@ pub struct FollowFrom {
     pub changed: Changed,
     /// What the session asked for, until the first format description.
     pub checksum: Checksum,
+    pub quarantines: Arc<Quarantines>,
+    /// A name that no other session has.
+    pub run: String,
+    /// `binlog_row_metadata` is FULL, as far as is known.
+    pub maps_tell: bool,
 }
 
 impl Follower {
@@ -190,6 +205,10 @@ impl Follower {
             missed: Vec::new(),
             changed: from.changed,
             unlogged: Written::default(),
+            quarantines: from.quarantines,
+            run: from.run,
+            held_objects: 0,
+            maps_tell: from.maps_tell,
             objects: Vec::new(),
             garbage: Vec::new(),
             now_ms: 0,
@@ -277,7 +296,7 @@ impl Follower {
             Event::Gtid(gtid) => self.begin_mysql(header, gtid, start, true),
             Event::AnonymousGtid(gtid) => self.begin_mysql(header, gtid, start, false),
             Event::MariadbGtid(gtid) => self.begin_mariadb(header, gtid, start),
-            Event::Query(query) => return self.query(header, &query, start),
+            Event::Query(query) => return self.query(header, event, &query, start),
             Event::Xid(_) => self.commit(),
             Event::FormatDescription(format) => {
                 self.format = format;
@@ -415,7 +434,7 @@ impl Follower {
         self.counters.committed_ms = open.state.ts_ms;
     }
 
-    fn query(&mut self, header: &Header, query: &Query<'_>, start: u64) -> Result<(), Error> {
+    fn query(&mut self, header: &Header, event: &[u8], query: &Query<'_>, start: u64) -> Result<(), Error> {
         let ts_ms = i64::from(header.timestamp) * 1000;
         if query.is("BEGIN") {
             match &mut self.transaction {
@@ -444,8 +463,12 @@ impl Follower {
             ddl::apply(&sql, query, &self.catalog, &self.router, self.format.is_mariadb())
         };
         let opens = effects.contains(&Effect::OpensTransaction);
+        let defines = effects.iter().any(|effect| matches!(effect, Effect::Defined(_)));
         for effect in effects {
-            self.apply(effect)?;
+            self.apply(effect, event, start);
+        }
+        if defines {
+            self.settle_quarantines();
         }
         match &mut self.transaction {
             Some(open) if opens => open.begun = true,
@@ -455,9 +478,9 @@ impl Follower {
         Ok(())
     }
 
-    fn apply(&mut self, effect: Effect) -> Result<(), Error> {
+    fn apply(&mut self, effect: Effect, event: &[u8], start: u64) {
         match effect {
-            Effect::OpensTransaction => return Ok(()),
+            Effect::OpensTransaction => {}
             Effect::Defined(catalog) => {
                 self.note_altered(&catalog);
                 self.catalog = catalog;
@@ -465,40 +488,20 @@ impl Follower {
                 self.tables.clear();
             }
             Effect::Truncated { db, table } => self.truncate(&db, &table),
-            Effect::Lost { db, table, why } => self.lose(&db, &table, why),
+            Effect::Lost { db, table, why } => self.lose_by_statement(&db, &table, why),
             Effect::Renamed { db, table } => self.reread.push(format!("{db}.{table}")),
             Effect::Unlogged(written) => {
                 self.counters.unlogged += 1;
                 self.unlogged.add(written);
             }
+            // What the log will tell itself is not held.
+            Effect::Held { db, table } => {
+                let table = format!("{db}.{table}");
+                if self.is_quarantined(&table) {
+                    self.hold(event, &[], &table, Some(0), start);
+                }
+            }
         }
-        Ok(())
-    }
-
-    /// A table is emptied: each partition is told, for any may hold rows of it.
-    fn truncate(&mut self, db: &str, name: &str) {
-        let (Some(open), Some(known)) = (&mut self.transaction, self.catalog.get(db, name)) else {
-            return;
-        };
-        open.state.records += 1;
-        if open.state.records <= open.state.skip {
-            return;
-        }
-        let (route, head) = (self.router.route_of(known), SourceHead::new(&self.server, &known.table));
-        let (table, partitions, format) = (&known.table, self.options.partitions, route.format);
-        let emptied = Emptied { table, head: &head, topic: &route.topic, format, partitions, snapshot: false };
-        let state = &open.state;
-        let at = At {
-            file: &self.file_json,
-            pos: self.end.pos,
-            row: state.rows,
-            gtid: &state.gtid,
-            ts_ms: state.ts_ms,
-            now_ms: self.now_ms,
-        };
-        let place = InTransaction { id: &state.id, total_order: state.records, data_collection_order: 1 };
-        emptied.write(&at, Some(&place), &mut self.batch);
-        self.counters.records += 1;
     }
 
     fn rows(&mut self, event: &[u8], rows: &Rows<'_>, start: u64) -> Result<(), Error> {
@@ -512,10 +515,16 @@ impl Follower {
             let cause = format!("rows at {}:{start} stand outside of any transaction", self.end.file);
             return Err(Error::new(ErrorKind::Corrupt, self.object.clone(), cause));
         };
-        let failure = match &mut mapped.target {
+        let (mark, before) = (self.batch.mark(), (open.state.rows, open.state.records, self.counters));
+        let (known, why) = match &mut mapped.target {
             _ if open.repeated => return Ok(()),
             Target::Ignored => return Ok(()),
-            Target::Held { db, name, why } => Some((db.clone(), name.clone(), why.clone())),
+            Target::Held(held) => {
+                let count = held.layout.as_ref().and_then(|layout| layout.count_rows(rows));
+                let (map, table) = (mapped.bytes.clone(), held.table.clone());
+                self.hold(event, &map, &table, count, start);
+                return Ok(());
+            }
             Target::Captured(captured) => {
                 let is_watching = !self.changed.is_empty();
                 let watched = is_watching.then(|| self.changed.of_mut(&captured.known.table.full_name())).flatten();
@@ -531,42 +540,20 @@ impl Follower {
                     watched,
                 };
                 match captured.write(rows, &mut writing) {
-                    Ok(()) => None,
-                    Err(error) => {
-                        let table = &captured.known.table;
-                        Some((table.db.clone(), table.name.clone(), error.to_string()))
+                    Ok(()) => {
+                        self.changed.bound();
+                        return Ok(());
                     }
+                    Err(error) => (Arc::clone(&captured.known), error.to_string()),
                 }
             }
         };
-        self.changed.bound();
-        let Some((db, name, why)) = failure else {
-            return Ok(());
-        };
-        self.hold(event, rows.table_id, &db, &name, &why, start);
-        let lost = self.catalog.get(&db, &name).is_some_and(|known| known.lost.is_some());
-        if !lost {
-            self.lose(&db, &name, why.clone());
-            if let Some(mapped) = self.tables.get_mut(&rows.table_id) {
-                mapped.target = Target::Held { db, name, why };
-            } else {
-                self.tables.insert(rows.table_id, Mapped { bytes: Vec::new(), target: Target::Held { db, name, why } });
-            }
-        }
+        // None of the event's rows counts: it is held whole.
+        self.batch.rewind(mark);
+        (open.state.rows, open.state.records, self.counters) = before;
+        let map = std::mem::take(&mut mapped.bytes);
+        self.hold_from_here(event, rows, map, &known.table, why, start);
         Ok(())
-    }
-
-    /// Puts the bytes of an event of rows aside.
-    fn hold(&mut self, event: &[u8], table_id: u64, db: &str, name: &str, why: &str, start: u64) {
-        let Some(open) = &mut self.transaction else {
-            return;
-        };
-        let map = self.tables.get(&table_id).map_or(&[][..], |mapped| &mapped.bytes);
-        let place = Place::new(self.end.file.clone(), start);
-        let held =
-            quarantine::Held { server: &self.server, db, table: name, why, place: &place, gtid: &open.id, map, event };
-        held.write(&mut self.batch, self.options.partitions, self.now_ms);
-        self.counters.held += 1;
     }
 
     /// Bytes that are not what they should be may be of the connection: reading again tells.

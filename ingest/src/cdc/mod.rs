@@ -4,19 +4,23 @@
 //! acknowledgements around it; [`store`] keeps position and schema as one record. Design: `docs/design/0002`.
 
 mod adopt;
+mod apply;
 mod batch;
 mod canal;
 mod captured;
 mod catalog;
 mod changed;
 pub mod control;
+mod cure;
 mod ddl;
 mod envelope;
 mod exposition;
 mod first;
 mod follow;
 mod gtid;
+mod hold;
 mod incremental;
+mod kept;
 mod lag;
 mod meters;
 mod options;
@@ -26,6 +30,7 @@ mod progress;
 mod publish;
 mod quarantine;
 mod reader;
+pub mod requests;
 mod resolve;
 mod resume;
 mod route;

@@ -8,7 +8,9 @@ use linli_connectors::blobs::SharedBlobs;
 use linli_connectors::clock::SharedClock;
 use linli_connectors::log::{NewRecord, RECORD_BYTES_MAX, SharedLog, TopicSpec};
 use linli_connectors::{Error, ErrorKind};
+use linli_schemas::Topic;
 use sha2::{Digest, Sha256};
+use tokio_util::sync::CancellationToken;
 
 use super::catalog::Catalog;
 use super::options::CdcOptions;
@@ -16,6 +18,8 @@ use super::quarantine;
 use super::route::Router;
 
 const BACKOFF_MAX: Duration = Duration::from_secs(10);
+/// For an append that is under way when the reader is told to stop.
+const GRACE: Duration = Duration::from_secs(3);
 
 #[derive(Clone)]
 pub struct Publisher {
@@ -23,12 +27,19 @@ pub struct Publisher {
     clock: SharedClock,
     partitions: u32,
     record_bytes_max: usize,
+    stop: CancellationToken,
 }
 
 impl Publisher {
     pub fn new(log: SharedLog, clock: SharedClock, options: &CdcOptions) -> Publisher {
         let record_bytes_max = options.record_bytes_max.min(RECORD_BYTES_MAX);
-        Publisher { log, clock, partitions: options.partitions, record_bytes_max }
+        let stop = CancellationToken::new();
+        Publisher { log, clock, partitions: options.partitions, record_bytes_max, stop }
+    }
+
+    /// Does not wait for the log any longer once `stop` says so.
+    pub fn until(self, stop: CancellationToken) -> Publisher {
+        Publisher { stop, ..self }
     }
 
     /// Makes the topics of all tables that are followed.
@@ -38,7 +49,7 @@ impl Publisher {
             .filter(|known| router.follows(&known.table.db, &known.table.name))
             .map(|known| router.topic(&known.table.name))
             .collect();
-        names.insert(quarantine::TOPIC.to_owned());
+        names.extend([quarantine::TOPIC.to_owned(), Topic::Alerts.name().to_owned()]);
         let specs: Vec<TopicSpec> =
             names.into_iter().map(|name| TopicSpec { name, partitions: self.partitions, compacted: false }).collect();
         self.log.create_topics(&specs).await
@@ -85,19 +96,69 @@ impl Publisher {
         Ok(kept)
     }
 
-    /// Appends, and waits as long as the log may come back. Returns what could not be taken for its length.
+    /// Appends, and waits as long as the log may come back, or until the reader is told to stop: then it is not known what
+    /// of the records is there, and who begins again publishes them again.
     pub async fn append(&self, records: Vec<NewRecord>) -> Result<(), Error> {
         let mut backoff = Duration::from_millis(100);
         loop {
-            match self.log.append(records.clone()).await {
-                Ok(()) => return Ok(()),
+            let outcome = tokio::select! {
+                outcome = self.log.append(records.clone()) => outcome,
+                () = self.given_up() => {
+                    return Err(Error::new(ErrorKind::Retry, "the log", "did not take a batch before the reader was stopped"));
+                }
+            };
+            match outcome {
                 Err(error) if error.kind == ErrorKind::Retry => {
                     tracing::warn!(%error, "the log did not take a batch: trying again");
-                    self.clock.sleep(backoff).await;
+                    tokio::select! {
+                        () = self.clock.sleep(backoff) => {}
+                        () = self.stop.cancelled() => return Err(error),
+                    }
                     backoff = (backoff * 2).min(BACKOFF_MAX);
                 }
-                Err(error) => return Err(error),
+                outcome => return outcome,
             }
         }
+    }
+
+    /// An append under way is given some time to end, so that nothing is published twice without need.
+    async fn given_up(&self) {
+        self.stop.cancelled().await;
+        self.clock.sleep(GRACE).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use linli_connectors::clock::SystemClock;
+    use linli_connectors::log::{EventLog, LogFaults, MemoryLog, OpenOptions};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_log_that_takes_nothing_is_not_waited_for_once_the_reader_is_told_to_stop() {
+        let log = MemoryLog::new(OpenOptions::default());
+        let topic = TopicSpec { name: "t".to_owned(), partitions: 1, compacted: false };
+        log.create_topics(&[topic]).await.expect("a topic");
+        log.set_faults(LogFaults { append_fails_before: 1.0, ..LogFaults::default() });
+        let stop = CancellationToken::new();
+        let options = CdcOptions::default();
+        let publisher = Publisher::new(Arc::new(log.clone()), Arc::new(SystemClock), &options).until(stop.clone());
+        let record = NewRecord {
+            topic: "t".into(),
+            partition: 0,
+            timestamp_ms: 1,
+            key: Bytes::new(),
+            value: Some(Bytes::new()),
+        };
+        let append = publisher.append(vec![record]);
+        tokio::pin!(append);
+        let early = tokio::time::timeout(Duration::from_millis(400), &mut append).await;
+        assert!(early.is_err(), "it tries again while nobody stops it: {early:?}");
+        stop.cancel();
+        let ended = tokio::time::timeout(GRACE / 2, append).await.expect("at once");
+        assert_eq!(ended.expect_err("nothing was taken").kind, ErrorKind::Retry);
     }
 }

@@ -1,62 +1,79 @@
-//! What cannot be read is kept: the bytes of the event, with where it stood and why.
+//! Tables that cannot be followed: what is known of each, as the one atomic record holds it.
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
+use std::collections::BTreeMap;
 
-use super::batch::Batch;
-use super::envelope::{number, quoted};
-use super::position::Place;
+use bytes::Bytes;
+use linli_connectors::log::NewRecord;
+use linli_schemas::Topic;
+use linli_schemas::alert::{Alert, AlertState};
+use linli_schemas::partition::partition_of;
+use serde::{Deserialize, Serialize};
 
-/// The topic of events that could not be read.
+use super::kept::Kept;
+use super::position::{Partial, Place};
+
+/// The topic of notes about records that are too long.
 pub const TOPIC: &str = "cdc.quarantine";
-/// Of an event; the rest of a longer one stays in the binlog, at its place.
-const EVENT_BYTES_MAX: usize = 4 << 20;
+/// The rule by which a table in quarantine is told on topic `alerts`.
+pub const RULE: &str = "cdc.quarantine";
 
-/// An event of rows of a table in quarantine.
-pub struct Held<'a> {
-    pub server: &'a str,
-    pub db: &'a str,
-    pub table: &'a str,
-    pub why: &'a str,
-    pub place: &'a Place,
-    pub gtid: &'a str,
-    pub map: &'a [u8],
-    pub event: &'a [u8],
+/// By `database.table`.
+pub type Quarantines = BTreeMap<String, Quarantine>;
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Quarantine {
+    pub reason: String,
+    /// When the transaction was committed whose changes could not be followed first, epoch ms.
+    pub since_ms: i64,
+    pub place: Place,
+    /// The transaction within which it began, and how many of its records come before: read again, those are as they were.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub within: Option<Partial>,
+    /// What is held and not applied yet.
+    pub events: u64,
+    pub bytes: u64,
+    #[serde(default)]
+    pub kept: Kept,
+    /// Why it cannot be applied, if so: then it takes a new snapshot.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gap: Option<String>,
+    /// It is being applied.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub applying: Option<Applying>,
 }
 
-impl Held<'_> {
-    pub fn write(&self, batch: &mut Batch, partitions: u32, now_ms: i64) {
-        let out = &mut batch.buffer;
-        let key = out.len();
-        out.extend_from_slice(format!("{}.{}", self.db, self.table).as_bytes());
-        let value = out.len();
-        let texts = [
-            ("{\"server\":", self.server),
-            (",\"db\":", self.db),
-            (",\"table\":", self.table),
-            (",\"file\":", &self.place.file),
-        ];
-        for (name, text) in texts {
-            out.extend_from_slice(name.as_bytes());
-            quoted(text, out);
+/// What applying was asked for with.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Applying {
+    /// How the table was from the first event on that does not fit what is known: its CREATE TABLE.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub definition: Option<String>,
+}
+
+impl Quarantine {
+    /// The record on topic `alerts` that says that it began, or that it is over.
+    pub fn alert(&self, server: &str, table: &str, state: AlertState, partitions: u32, now_ms: i64) -> NewRecord {
+        let alert = Alert {
+            rule: RULE.to_owned(),
+            subject: format!("{server}/{table}"),
+            state,
+            value: if state == AlertState::Firing { 1.0 } else { 0.0 },
+            threshold: Some(0.0),
+            since: self.since_ms,
+            reason: Some(self.reason.clone()),
+        };
+        let key = Bytes::from(alert.log_key());
+        NewRecord {
+            topic: Topic::Alerts.name().into(),
+            partition: partition_of(&key, partitions),
+            timestamp_ms: now_ms,
+            key,
+            value: Some(Bytes::from(alert.encode())),
         }
-        out.extend_from_slice(b",\"pos\":");
-        number(self.place.pos, out);
-        for (name, text) in [(",\"transaction\":", self.gtid), (",\"reason\":", self.why)] {
-            out.extend_from_slice(name.as_bytes());
-            quoted(text, out);
-        }
-        out.extend_from_slice(b",\"at\":");
-        number(now_ms, out);
-        out.extend_from_slice(b",\"bytes\":");
-        number(self.event.len(), out);
-        let kept = self.event.get(..EVENT_BYTES_MAX).unwrap_or(self.event);
-        for (name, bytes) in [(",\"table_map\":\"", self.map), ("\",\"event\":\"", kept)] {
-            out.extend_from_slice(name.as_bytes());
-            out.extend_from_slice(STANDARD.encode(bytes).as_bytes());
-        }
-        out.extend_from_slice(b"\"}");
-        let end = out.len();
-        batch.push(&TOPIC.into(), partitions, now_ms, key..value, value..end);
     }
+}
+
+/// Database and name of `database.table`.
+pub fn split(table: &str) -> (&str, &str) {
+    table.split_once('.').unwrap_or(("", table))
 }

@@ -21,6 +21,7 @@ use super::position::Position;
 use super::prepared::PreparedSet;
 use super::progress::Snapshots;
 use super::publish::Publisher;
+use super::quarantine::Quarantines;
 use super::resume;
 use super::route::Router;
 use super::schema;
@@ -61,6 +62,8 @@ pub struct Reader {
     pub(super) until: Until,
     /// It was followed before: the topics hold rows of then.
     pub(super) again: bool,
+    /// Tables that were in quarantine then.
+    pub(super) quarantined: Arc<Quarantines>,
 }
 
 /// Where a reader begins that has no position yet.
@@ -89,6 +92,7 @@ pub struct State {
     pub prepared: Arc<PreparedSet>,
     /// Rows that changed while their tables are being read.
     pub changed: Changed,
+    pub quarantines: Arc<Quarantines>,
 }
 
 /// That, and of which server it is true.
@@ -117,6 +121,7 @@ impl Reader {
             begin,
             until,
             again: false,
+            quarantined: Arc::default(),
         })
     }
 
@@ -130,8 +135,12 @@ impl Reader {
 
     /// Runs until `shutdown`, or until something needs a person.
     pub async fn run(mut self, shutdown: CancellationToken) -> Result<(), Error> {
+        self.publisher = self.publisher.clone().until(shutdown.clone());
         let loaded = self.store.lock().await.resume().await?;
         self.again = loaded.is_some();
+        if let Some(loaded) = loaded.as_ref().filter(|loaded| loaded.record.reset) {
+            self.quarantined = Arc::clone(&loaded.state.quarantines);
+        }
         let mut state = begun(loaded);
         let (mut backoff, mut damaged, mut refused, mut failed_at) = (BACKOFF_MIN, 0, 0, None);
         loop {

@@ -1,13 +1,13 @@
-//! What table maps stand for: which definition their rows are read with, and what becomes of those without one.
+//! What table maps stand for: which definition their rows are read with.
 
 use std::sync::Arc;
 
-use linli_binlog::TableMap;
+use linli_binlog::{Column, Table, TableLayout, TableMap};
 
 use super::adopt;
 use super::captured::Captured;
 use super::catalog::{Catalog, Known};
-use super::follow::{Follower, Mapped, Target};
+use super::follow::{Follower, Held, Mapped, Target};
 
 impl Follower {
     pub(super) fn table_map(&mut self, map: &TableMap<'_>) {
@@ -23,72 +23,70 @@ impl Follower {
         if !self.router.follows(db, name) || self.catalog.is_sequence(db, name) {
             return Target::Ignored;
         }
-        let held = |why: String| Target::Held { db: db.to_owned(), name: name.to_owned(), why };
+        let table = format!("{db}.{name}");
+        let held = |layout: Option<TableLayout>| Target::Held(Box::new(Held { table: table.clone(), layout }));
         let layout = match map.layout() {
             Ok(layout) => layout,
             Err(error) => {
-                self.lose(db, name, error.to_string());
-                return held(error.to_string());
+                self.lose(db, name, error.to_string(), None);
+                return held(None);
             }
         };
-        let known = self.catalog.get(db, name).cloned();
-        if let Some(why) = known.as_ref().and_then(|known| known.lost.clone()) {
-            return held(why);
-        }
+        let mut known = self.catalog.get(db, name).cloned();
         let told = adopt::table_of(&layout, known.as_deref());
-        let known = match (told, known) {
-            (Some(table), Some(known)) if known.table == table => known,
-            (Some(table), known) => {
-                // By names alone: the log tells some types less exactly than a definition does.
-                let is_new = |column: &linli_binlog::Column| {
-                    known.as_ref().is_some_and(|known| known.table.column(&column.name).is_none())
-                };
-                if table.columns.iter().any(is_new) {
-                    self.reread.push(table.full_name());
+        self.maps_tell = told.is_some();
+        if self.is_before_quarantine(&table) {
+            // As it was read the first time.
+            known = known.map(|known| Arc::new(Known { lost: None, ..(*known).clone() }));
+        } else if let Some(why) = known.as_ref().and_then(|known| known.lost.clone()) {
+            if told.is_none() || self.is_quarantined(&table) {
+                if !self.is_quarantined(&table) {
+                    self.lose(db, name, why, Some("the statement that it begins with was not held".to_owned()));
                 }
-                if known.is_none() {
-                    self.unseen.push(table.full_name());
-                }
-                let (charset, history) =
-                    known.map_or((None, None), |known| (known.charset.clone(), known.history.clone()));
-                Arc::make_mut(&mut self.catalog).put(Known { table, charset, lost: None, history });
-                self.counters.ddl += 1;
-                match self.catalog.get(db, name) {
-                    Some(known) => Arc::clone(known),
-                    None => return Target::Ignored,
-                }
+                return held(Some(layout));
             }
+            // Only a statement was not understood: what it did to the rows that there were is read.
+            tracing::info!(table, "the log tells the definition of a table that a statement left unknown");
+            self.missed.push(table.clone());
+        }
+        let known = match (told, known) {
+            (Some(table), Some(known)) if known.table == table && known.lost.is_none() => known,
+            (Some(_), Some(known)) if self.is_quarantined(&table) => known,
+            (Some(table), known) => self.adopt(table, known),
             (None, Some(known)) => known,
             (None, None) => {
-                let why = "its definition is not known".to_owned();
-                self.lose(db, name, why.clone());
-                return held(why);
+                let gap = "the rows that it had are not known".to_owned();
+                self.lose(db, name, "its definition is not known".to_owned(), Some(gap));
+                return held(Some(layout));
             }
         };
         match Captured::new(&self.server, known, &layout, &self.router) {
             Ok(captured) => Target::Captured(Box::new(captured)),
             Err(mismatch) => {
-                self.lose(db, name, mismatch.to_string());
-                held(mismatch.to_string())
+                self.lose(db, name, mismatch.to_string(), None);
+                held(Some(layout))
             }
         }
     }
 
-    /// From here on the rows of the table cannot be read.
-    pub(super) fn lose(&mut self, db: &str, name: &str, why: String) {
-        tracing::error!(
-            server = %self.object, table = %format!("{db}.{name}"), place = %self.end, reason = %why,
-            "a table cannot be followed and is in quarantine; its changes are kept in topic cdc.quarantine. \
-             Cure: linli ingest cdc snapshot {db}.{name}"
-        );
-        if let Some(known) = self.catalog.get(db, name) {
-            let known = Known { lost: Some(why), ..(**known).clone() };
-            Arc::make_mut(&mut self.catalog).put(known);
+    /// Takes the definition that the log tells.
+    fn adopt(&mut self, table: Table, known: Option<Arc<Known>>) -> Arc<Known> {
+        // By names alone: the log tells some types less exactly than a definition does.
+        let is_new = |column: &Column| {
+            let known = known.as_ref().filter(|known| known.lost.is_none());
+            known.is_some_and(|known| known.table.column(&column.name).is_none())
+        };
+        if table.columns.iter().any(is_new) {
+            self.reread.push(table.full_name());
         }
-        self.tables.retain(|_, mapped| match &mapped.target {
-            Target::Captured(captured) => captured.known.table.db != db || captured.known.table.name != name,
-            Target::Ignored | Target::Held { .. } => true,
-        });
+        if known.is_none() {
+            self.unseen.push(table.full_name());
+        }
+        let (charset, history) = known.map_or((None, None), |known| (known.charset.clone(), known.history.clone()));
+        let known = Known { table, charset, lost: None, history };
+        Arc::make_mut(&mut self.catalog).put(known.clone());
+        self.counters.ddl += 1;
+        Arc::new(known)
     }
 
     pub(super) fn note_altered(&mut self, after: &Catalog) {
@@ -105,9 +103,8 @@ impl Follower {
 }
 
 /// Whether rows that were published look different now: they have another column, or one of another type.
-fn has_new_values(before: &Known, after: &Known) -> bool {
-    let same = |column: &linli_binlog::Column| {
-        before.table.columns.iter().any(|old| old.name == column.name && old.kind == column.kind)
-    };
+pub(super) fn has_new_values(before: &Known, after: &Known) -> bool {
+    let same =
+        |column: &Column| before.table.columns.iter().any(|old| old.name == column.name && old.kind == column.kind);
     after.lost.is_none() && !after.table.columns.iter().all(same)
 }

@@ -18,6 +18,8 @@ pub struct Server {
     pub checksum: Checksum,
     /// The log holds whole rows.
     pub full_images: bool,
+    /// The log tells definitions of tables.
+    pub full_metadata: bool,
 }
 
 /// Connects, with the session as every reading needs it.
@@ -82,6 +84,7 @@ impl Server {
             server_id,
             checksum: if crc { Checksum::Crc32 } else { Checksum::None },
             full_images,
+            full_metadata,
         })
     }
 

@@ -13,9 +13,11 @@ use sha2::{Digest, Sha256};
 
 use super::catalog::Catalog;
 use super::changed::{self, Changed};
+use super::kept;
 use super::position::Position;
 use super::prepared::{self, Prepared, PreparedSet, Stored};
 use super::progress::Snapshots;
+use super::quarantine::Quarantines;
 use super::reader::State;
 
 /// Records that stay behind the newest, to look at.
@@ -40,6 +42,9 @@ pub struct Record {
     /// XA transactions before the position that are not decided.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub prepared: Vec<Stored>,
+    /// Tables that cannot be followed, and what is held of them.
+    #[serde(default, skip_serializing_if = "Quarantines::is_empty")]
+    pub quarantines: Quarantines,
     /// To be begun anew: the rest tells what was before.
     #[serde(default)]
     pub reset: bool,
@@ -133,8 +138,14 @@ impl Store {
         let catalog = Arc::new(self.catalog(&record.schema).await?);
         self.stored = Some((Arc::clone(&catalog), record.schema.clone()));
         let prepared = self.prepared(&record, &catalog).await?;
-        let (position, snapshots) = (record.position.clone(), record.snapshots.clone());
-        let state = State { position, catalog, snapshots, prepared: Arc::new(prepared), ..State::default() };
+        let state = State {
+            position: record.position.clone(),
+            catalog,
+            snapshots: record.snapshots.clone(),
+            prepared: Arc::new(prepared),
+            quarantines: Arc::new(record.quarantines.clone()),
+            ..State::default()
+        };
         Ok(Some(Loaded { record, state }))
     }
 
@@ -196,6 +207,7 @@ impl Store {
             history: self.history.clone(),
             snapshots: state.snapshots.clone(),
             prepared,
+            quarantines: (*state.quarantines).clone(),
             reset: false,
         };
         self.write(&record).await
@@ -204,11 +216,13 @@ impl Store {
     /// Deletes what an earlier reader put aside and no record names.
     pub async fn sweep(&self, state: &State) -> Result<(), Error> {
         let prepared = state.prepared.values().flat_map(|prepared| prepared.stored.part_keys());
+        let held = state.quarantines.values().flat_map(|quarantine| quarantine.kept.keys());
         let named: BTreeSet<String> = prepared
+            .chain(held)
             .chain(state.snapshots.changed.iter().cloned())
             .map(|key| format!("{}/{key}", self.prefix))
             .collect();
-        for folder in [prepared::FOLDER, changed::FOLDER] {
+        for folder in [prepared::FOLDER, changed::FOLDER, kept::FOLDER] {
             for key in self.blobs.list(&format!("{}/{folder}", self.prefix)).await? {
                 if !named.contains(&key) {
                     self.blobs.delete(&key).await?;

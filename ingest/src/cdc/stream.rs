@@ -9,13 +9,14 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::catalog::Catalog;
-use super::control;
+use super::cure::Cure;
 use super::follow::{Counters, FollowFrom, Follower};
 use super::incremental::Incremental;
 use super::meters::Pace;
 use super::position::{Place, Position};
 use super::prepared::PreparedSet;
 use super::progress::Progress;
+use super::quarantine::Quarantines;
 use super::reader::{Reader, State};
 use super::server::{Server, connect};
 use super::store::{ServerIdentity, Store};
@@ -45,14 +46,20 @@ pub enum Ended {
 }
 
 pub(super) struct Stream<'a> {
-    reader: &'a Reader,
+    pub(super) reader: &'a Reader,
     identity: ServerIdentity,
     wire: Wire,
-    follower: Follower,
+    pub(super) follower: Follower,
     /// What is on the log.
-    state: &'a mut State,
+    pub(super) state: &'a mut State,
+    /// What is held of a table, on its way to the table's topic.
+    pub(super) cure: Option<Cure>,
+    /// The stream stands still at the next boundary, for held events to be applied.
+    pub(super) cure_is_due: bool,
+    /// A tick has passed: what is held is written down, however small.
+    held_is_due: bool,
     /// The batch under way, and what is on the log once it is.
-    appending: Option<(JoinHandle<Result<(), Error>>, Mark)>,
+    pub(super) appending: Option<(JoinHandle<Result<(), Error>>, Mark)>,
     saving: Option<JoinHandle<Result<(), Error>>>,
     saved: Position,
     /// Objects that nobody needs once the next record is written.
@@ -71,10 +78,11 @@ pub(super) struct Stream<'a> {
 }
 
 /// What is true once a batch is acknowledged.
-struct Mark {
+pub(super) struct Mark {
     position: Position,
     catalog: Arc<Catalog>,
     prepared: Arc<PreparedSet>,
+    pub(super) quarantines: Arc<Quarantines>,
     /// Objects that nobody needs behind the position.
     garbage: Vec<String>,
     counters: Counters,
@@ -97,6 +105,9 @@ impl<'a> Stream<'a> {
                 catalog: Arc::clone(&state.catalog),
                 changed: std::mem::take(&mut state.changed),
                 checksum: server.checksum,
+                quarantines: Arc::clone(&state.quarantines),
+                run: format!("{:016x}", reader.parts.random.next_u64()),
+                maps_tell: server.full_metadata,
             },
             Arc::clone(&reader.router),
             Arc::clone(&reader.options),
@@ -106,6 +117,9 @@ impl<'a> Stream<'a> {
             incremental: Incremental::new(reader, server),
             wire,
             follower,
+            cure: None,
+            cure_is_due: false,
+            held_is_due: false,
             appending: None,
             saving: None,
             saved: state.position.clone(),
@@ -123,15 +137,18 @@ impl<'a> Stream<'a> {
     }
 
     pub async fn run(mut self, shutdown: &CancellationToken) -> Result<Ended, Error> {
+        self.follower.now_ms = self.reader.parts.clock.now_ms();
+        self.follower.review_quarantines();
         let outcome = match self.take_requests().await {
             Ok(()) => self.follow(shutdown).await,
             Err(error) => Err(error),
         };
         // What is under way is waited for, so that nothing of it comes behind what a next session publishes.
         let settled = self.settle().await;
-        let ended = match (outcome, settled) {
-            (Ok(ended), Ok(())) => self.save_now().await.map(|()| ended),
-            (Err(error), _) | (_, Err(error)) => Err(error),
+        let ended = match outcome {
+            // What is there is written down, even where the last of it did not come to the log.
+            Ok(ended) => self.save_now().await.and(settled).map(|()| ended),
+            Err(error) => Err(error),
         };
         self.state.changed = std::mem::take(&mut self.follower.changed);
         ended
@@ -148,15 +165,17 @@ impl<'a> Stream<'a> {
             self.find_unlogged().await?;
             self.reread();
             self.hand_over().await?;
+            self.apply_held().await?;
             self.snapshot().await?;
             if self.is_at_end() {
                 return Ok(Ended::Shutdown);
             }
             let is_full = self.is_full();
+            let holds = self.holds();
             tokio::select! {
                 biased;
                 () = shutdown.cancelled() => return Ok(Ended::Shutdown),
-                done = outcome_of(&mut self.appending) => self.acknowledged(done)?,
+                done = outcome_of(&mut self.appending) => self.acknowledged(done).await?,
                 saved = outcome_of_save(&mut self.saving) => {
                     self.saving = None;
                     saved?;
@@ -166,13 +185,13 @@ impl<'a> Stream<'a> {
                     self.on_tick().await?;
                 }
                 step = self.incremental.step() => step?,
-                filled = self.wire.fill(), if !is_full && !more && !self.incremental.holds(&self.follower) => {
+                filled = self.wire.fill(), if !is_full && !more && !holds => {
                     filled.map_err(|error| error.at(self.reader.address.object()))?;
                     if self.wire.bytes_read() - self.heard_bytes >= HEARD_BYTES {
                         self.heard();
                     }
                 }
-                () = tokio::task::yield_now(), if more && !is_full => {}
+                () = tokio::task::yield_now(), if more && !is_full || self.can_cure() => {}
             }
         }
     }
@@ -201,11 +220,21 @@ impl<'a> Stream<'a> {
             self.follower.changed.forget(&read.table);
             return self.start_save().await;
         };
+        if self.follower.is_quarantined(&read.table) && read.emptied.is_empty() {
+            // It was begun before the quarantine: rows may have gone since that nobody told of.
+            self.read_anew(read.table, Progress { emptied: true, ..Progress::default() });
+            return Ok(());
+        }
         let (db, name) = (known.table.db.clone(), known.table.name.clone());
         if self.follower.catalog().get(&db, &name).is_none_or(|there| **there != known) {
             self.follower.redefine(|catalog| catalog.put(known));
             self.reader.publisher.create_topics(self.follower.catalog(), &self.reader.router).await?;
             self.topics_of = Arc::clone(self.follower.catalog());
+        }
+        self.follower.end_quarantine(&read.table);
+        let told = self.follower.batch.take();
+        if !told.is_empty() {
+            self.reader.publisher.append(told).await?;
         }
         if !read.emptied.is_empty() {
             self.reader.publisher.append(read.emptied).await?;
@@ -228,8 +257,7 @@ impl<'a> Stream<'a> {
                 tracing::info!(table = chunk.table, rows = progress.rows, "the snapshot of a table is done");
             }
         }
-        self.stands_here();
-        self.start_save().await
+        self.stand_here().await
     }
 
     /// What is true of everything that was read, once it is on the log.
@@ -238,6 +266,7 @@ impl<'a> Stream<'a> {
             position: self.follower.position(),
             catalog: Arc::clone(self.follower.catalog()),
             prepared: Arc::clone(self.follower.prepared()),
+            quarantines: Arc::clone(&self.follower.quarantines),
             garbage: std::mem::take(&mut self.follower.garbage),
             counters: self.follower.counters,
         }
@@ -247,6 +276,7 @@ impl<'a> Stream<'a> {
         self.state.position = mark.position;
         self.state.catalog = mark.catalog;
         self.state.prepared = mark.prepared;
+        self.state.quarantines = mark.quarantines;
         self.garbage.extend(mark.garbage);
     }
 
@@ -254,6 +284,14 @@ impl<'a> Stream<'a> {
     fn stands_here(&mut self) {
         let mark = self.mark();
         self.stands_at(mark);
+    }
+
+    /// The same, and it is written down.
+    pub(super) async fn stand_here(&mut self) -> Result<(), Error> {
+        self.follower.trim_held();
+        self.store_objects().await?;
+        self.stands_here();
+        self.start_save().await
     }
 
     /// Stores what was put aside, before a record names it.
@@ -306,7 +344,9 @@ impl<'a> Stream<'a> {
         for table in std::mem::take(&mut self.follower.reread) {
             if self.reader.options.reread_altered {
                 tracing::info!(table, "a table was altered and is read anew");
-                self.read_anew(table, Progress::default());
+                // Of a table in quarantine rows may have gone that nobody told of.
+                let emptied = self.follower.is_quarantined(&table);
+                self.read_anew(table, Progress { emptied, ..Progress::default() });
             }
         }
         for table in std::mem::take(&mut self.follower.missed) {
@@ -315,7 +355,7 @@ impl<'a> Stream<'a> {
     }
 
     /// Begins the snapshot of a table, or begins it again: what changed until here does not count.
-    fn read_anew(&mut self, table: String, progress: Progress) {
+    pub(super) fn read_anew(&mut self, table: String, progress: Progress) {
         self.incremental.cancel();
         match progress.emptied {
             // only what is published behind the emptying counts
@@ -325,29 +365,19 @@ impl<'a> Stream<'a> {
         self.state.snapshots.tables.insert(table, progress);
     }
 
-    /// Takes up what was asked for from outside.
-    async fn take_requests(&mut self) -> Result<(), Error> {
-        let blobs = &self.reader.parts.blobs;
-        for (key, table) in control::requests(blobs, &self.reader.address.name).await? {
-            let (db, name) = table.split_once('.').unwrap_or(("", &table));
-            if self.reader.router.follows(db, name) {
-                tracing::info!(table, "a snapshot was asked for");
-                self.read_anew(table, Progress::default());
-            } else {
-                tracing::error!(table, "a snapshot was asked for of a table that is not followed");
-            }
-            self.save_now().await?;
-            self.reader.parts.blobs.delete(&key).await?;
-        }
-        Ok(())
-    }
-
     fn is_at_end(&self) -> bool {
         let Some(until) = &self.until else {
             return false;
         };
         let read = !self.follower.in_transaction() && self.follower.end().order() >= until.order();
-        read && self.appending.is_none() && self.follower.batch.is_empty() && self.state.snapshots.are_done()
+        let published = self.appending.is_none() && self.follower.batch.is_empty();
+        let settled = self.state.snapshots.are_done() && !self.is_curing();
+        read && published && settled && self.state.position == self.follower.position()
+    }
+
+    /// Whether nothing is read for now: it would come before what has its place here.
+    fn holds(&self) -> bool {
+        self.incremental.holds(&self.follower) || self.waits_for_cure()
     }
 
     fn heard(&mut self) {
@@ -368,7 +398,7 @@ impl<'a> Stream<'a> {
         let events = self.follower.counters.events;
         let more = self.decode_turn()?;
         // what is not listened to cannot be silent
-        if self.follower.counters.events != events || self.is_full() || self.incremental.holds(&self.follower) {
+        if self.follower.counters.events != events || self.is_full() || self.holds() {
             self.heard();
         }
         Ok(more)
@@ -376,7 +406,7 @@ impl<'a> Stream<'a> {
 
     fn decode_turn(&mut self) -> Result<bool, Error> {
         for _ in 0..EVENTS_A_TURN {
-            if self.is_full() || self.incremental.holds(&self.follower) {
+            if self.is_full() || self.holds() {
                 return Ok(false);
             }
             if self.follower.is_replaying() {
@@ -403,6 +433,13 @@ impl<'a> Stream<'a> {
         if self.appending.is_some() {
             return Ok(());
         }
+        // What is held makes objects of a fair length where nothing else has to be written down.
+        if self.follower.batch.is_empty() && !self.follower.is_held_trim() && !self.held_is_due {
+            return Ok(());
+        }
+        self.held_is_due = false;
+        self.follower.trim_held();
+        self.store_objects().await?;
         if self.follower.batch.is_empty() {
             self.stands_here();
             return Ok(());
@@ -425,13 +462,17 @@ impl<'a> Stream<'a> {
     }
 
     /// The batch is on the log.
-    fn acknowledged(&mut self, outcome: Result<(), Error>) -> Result<(), Error> {
+    async fn acknowledged(&mut self, outcome: Result<(), Error>) -> Result<(), Error> {
         let mark = self.appending.take().map(|(_, mark)| mark);
         outcome?;
         if let Some(mark) = mark {
             let now_ms = self.reader.parts.clock.now_ms();
             self.reader.meters.published(&mark.counters, now_ms);
+            let told = !mark.quarantines.keys().eq(self.state.quarantines.keys());
             self.stands_at(mark);
+            if told {
+                return self.start_save().await; // so that an alert is hardly ever repeated
+            }
         }
         Ok(())
     }
@@ -444,6 +485,7 @@ impl<'a> Stream<'a> {
         if silent_ms > i64::try_from(allowed * 1000).unwrap_or(i64::MAX) {
             return Err(WireError::Silent(allowed).at(self.reader.address.object()));
         }
+        self.held_is_due = true;
         let now_ms = self.reader.parts.clock.now_ms();
         self.measure(now_ms);
         if self.passed_ms - self.told_ms >= TELL_MS {
@@ -476,8 +518,7 @@ impl<'a> Stream<'a> {
             false => Pace::Settled,
         };
         meters.received(&self.follower.counters, self.wire.bytes_read(), pace, now_ms);
-        let lost = self.state.catalog.tables().filter(|known| known.lost.is_some()).count();
-        meters.state(&self.state.position, self.state.snapshots.open().count(), lost);
+        meters.state(&self.state.position, self.state.snapshots.open().count(), self.state.quarantines.len());
     }
 
     async fn start_save(&mut self) -> Result<(), Error> {
@@ -501,7 +542,7 @@ impl<'a> Stream<'a> {
         Ok(())
     }
 
-    async fn save_now(&mut self) -> Result<(), Error> {
+    pub(super) async fn save_now(&mut self) -> Result<(), Error> {
         self.start_save().await?;
         self.finish_save().await
     }

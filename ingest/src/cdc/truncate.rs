@@ -8,6 +8,7 @@ use linli_schemas::partition::partition_of;
 use super::batch::Batch;
 use super::canal;
 use super::envelope::{At, InTransaction, Moved, SourceHead};
+use super::follow::Follower;
 use super::route::Format;
 
 /// Which table, and how its records begin.
@@ -43,5 +44,33 @@ impl Emptied<'_> {
             let end = batch.buffer.len();
             batch.push(self.topic, self.partitions, at.ts_ms, start..value, value..end);
         }
+    }
+}
+
+impl Follower {
+    /// A table is emptied: each partition is told, for any may hold rows of it.
+    pub(super) fn truncate(&mut self, db: &str, name: &str) {
+        let (Some(open), Some(known)) = (&mut self.transaction, self.catalog.get(db, name)) else {
+            return;
+        };
+        open.state.records += 1;
+        if open.state.records <= open.state.skip {
+            return;
+        }
+        let (route, head) = (self.router.route_of(known), SourceHead::new(&self.server, &known.table));
+        let (table, partitions, format) = (&known.table, self.options.partitions, route.format);
+        let emptied = Emptied { table, head: &head, topic: &route.topic, format, partitions, snapshot: false };
+        let state = &open.state;
+        let at = At {
+            file: &self.file_json,
+            pos: self.end.pos,
+            row: state.rows,
+            gtid: &state.gtid,
+            ts_ms: state.ts_ms,
+            now_ms: self.now_ms,
+        };
+        let place = InTransaction { id: &state.id, total_order: state.records, data_collection_order: 1 };
+        emptied.write(&at, Some(&place), &mut self.batch);
+        self.counters.records += 1;
     }
 }

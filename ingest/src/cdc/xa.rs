@@ -281,7 +281,7 @@ impl Follower {
                 let (db, name) = (&known.table.db, &known.table.name);
                 let was_fine = |catalog: &Catalog| catalog.get(db, name).is_some_and(|known| known.lost.is_none());
                 if let Some(why) = known.lost.clone().filter(|_| was_fine(&then) && was_fine(&self.catalog)) {
-                    self.lose(db, name, why); // what is held of it comes before what follows
+                    self.lose(db, name, why, None); // what is held of it comes before what follows
                 }
             }
         }

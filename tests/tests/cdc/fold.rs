@@ -136,7 +136,7 @@ impl Folded {
         if op == "u" || op == "d" {
             self.say(row_key(&value["before"]), partition, (file, pos, row, false), None);
         }
-        if op != "d" {
+        if op != "d" && op != "t" {
             self.say(row_key(&value["after"]), partition, (file, pos, row, true), Some(value["after"].clone()));
         }
     }

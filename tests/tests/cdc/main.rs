@@ -12,6 +12,7 @@ mod many_orders;
 mod mariadb_forms;
 mod oracle;
 mod positions;
+mod quarantine;
 mod refusals;
 mod runs;
 mod shapes;

@@ -42,7 +42,7 @@ async fn swapped(url: &str, metadata: &str) {
         json!({"order_id": 3, "amount": "1.25", "community_id": 7, "note": "new"}),
     ];
     assert_eq!(last_rows(dir.path(), "shop.orders", "order_id").await, want);
-    assert!(records(dir.path(), "cdc.quarantine").await.is_empty());
+    assert!(records(dir.path(), "alerts").await.is_empty());
     assert!(records(dir.path(), "shop._orders_1_gho").await.is_empty(), "the copy is not followed");
     // The changes after the swap have the new shape, those before the old one.
     let changes = changes(dir.path(), "shop.orders").await;
@@ -76,11 +76,7 @@ async fn altered(url: &str, metadata: &str) {
     ])
     .await;
     catch_up(url, dir.path(), "shapes");
-    assert!(
-        records(dir.path(), "cdc.quarantine").await.is_empty(),
-        "{:#?}",
-        records(dir.path(), "cdc.quarantine").await
-    );
+    assert!(records(dir.path(), "alerts").await.is_empty(), "{:#?}", records(dir.path(), "alerts").await);
     let items: Vec<String> = told(&changes(dir.path(), "shop.items").await);
     let has = |all: &[String], text: &str| assert!(all.iter().any(|one| one == text), "{text} in {all:#?}");
     has(&items, r#"c null {"a":3,"b":"reordered","c":19725,"id":3}"#);

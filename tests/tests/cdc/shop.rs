@@ -69,7 +69,7 @@ impl Shop {
         self.conn.query_drop(sql).await.unwrap_or_else(|error| panic!("{sql}: {error}"));
     }
 
-    async fn change(&mut self, sql: &str) {
+    pub async fn change(&mut self, sql: &str) {
         self.sql(sql).await;
         self.changes += self.conn.affected_rows();
     }
@@ -106,6 +106,18 @@ impl Shop {
             ))
             .await;
         }
+    }
+
+    /// A number that no order has.
+    pub fn take_id(&mut self) -> u64 {
+        self.next += 1;
+        self.next - 1
+    }
+
+    /// A cell of the first row.
+    pub async fn text(&mut self, sql: &str, column: usize) -> String {
+        let row: Option<Row> = self.conn.query_first(sql).await.unwrap_or_else(|error| panic!("{sql}: {error}"));
+        row.and_then(|row| row.get(column)).expect("a row")
     }
 
     /// The order that was inserted last.

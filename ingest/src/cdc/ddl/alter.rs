@@ -25,15 +25,19 @@ pub(super) fn table(reading: &Reading<'_>, db: String, name: String, rest: &[Tok
     };
     let mut why = known.lost.clone();
     for clause in parts(rest) {
-        if why.is_none()
+        // Where it goes is looked for in any case.
+        if (why.is_none() || is(clause, "rename"))
             && let Err(cause) = altered.clause(reading, clause)
         {
-            why = Some(cause);
+            why = why.or(Some(cause));
         }
     }
-    let lost = why.is_some() && known.lost.is_none();
     altered.add_versioning();
-    let Altered { mut table, charset, renamed, history, .. } = altered;
+    let Altered { mut table, mut charset, renamed, mut history, .. } = altered;
+    if why.is_some() {
+        // The definition stays that of before: what is held of the table begins with this statement.
+        (table, charset, history) = (known.table.clone(), known.charset.clone(), known.history.clone());
+    }
     if let Some((db, name)) = &renamed {
         (table.db, table.name) = (db.clone(), name.clone());
     }
@@ -46,8 +50,11 @@ pub(super) fn table(reading: &Reading<'_>, db: String, name: String, rest: &[Tok
     });
     let old = (db.clone(), name.clone());
     effects.extend(renamed.as_ref().and_then(|new| reading.renamed(&old, new)));
-    if lost && reading.router.follows(&new_db, &new_name) {
-        effects.push(Effect::Lost { db: new_db, table: new_name, why: why.unwrap_or_default() });
+    if let Some(why) = why.filter(|_| reading.router.follows(&new_db, &new_name)) {
+        if known.lost.is_none() {
+            effects.push(Effect::Lost { db: new_db.clone(), table: new_name.clone(), why });
+        }
+        effects.push(Effect::Held { db: new_db, table: new_name });
     }
     effects
 }

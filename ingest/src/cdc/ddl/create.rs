@@ -97,7 +97,8 @@ fn lost(reading: &Reading<'_>, db: String, name: String, charset: Option<String>
     let table = Table { db: db.clone(), name: name.clone(), columns: Vec::new(), primary_key: Vec::new() };
     let mut effects = reading.put(Known { table, charset, lost: Some(why.clone()), history: None });
     if reading.router.follows(&db, &name) {
-        effects.push(Effect::Lost { db, table: name, why });
+        effects.push(Effect::Lost { db: db.clone(), table: name.clone(), why });
+        effects.push(Effect::Held { db, table: name });
     }
     effects
 }

@@ -33,6 +33,11 @@ pub enum Effect {
         table: String,
         why: String,
     },
+    /// The statement is about a table whose definition is not known: it is kept with its changes.
+    Held {
+        db: String,
+        table: String,
+    },
     /// A table has another name: no change of a row tells that its rows are there now.
     Renamed {
         db: String,
@@ -259,8 +264,10 @@ impl Reading<'_> {
     fn truncate(&self, mut rest: &[Token]) -> Vec<Effect> {
         skip_word(&mut rest, "table");
         match self.table_name(&mut rest) {
-            Some((db, table)) if self.router.follows(&db, &table) => vec![Effect::Truncated { db, table }],
-            _ => Vec::new(),
+            Some((db, table)) if !self.router.follows(&db, &table) => Vec::new(),
+            Some((db, table)) if self.is_lost(&db, &table) => vec![Effect::Held { db, table }],
+            Some((db, table)) => vec![Effect::Truncated { db, table }],
+            None => Vec::new(),
         }
     }
 
@@ -283,6 +290,10 @@ impl Reading<'_> {
     /// Definitions of tables of other databases are kept too where a followed one may come of them.
     fn put(&self, known: Known) -> Vec<Effect> {
         self.defined(|catalog| catalog.put(known))
+    }
+
+    fn is_lost(&self, db: &str, table: &str) -> bool {
+        self.catalog.get(db, table).is_some_and(|known| known.lost.is_some())
     }
 
     /// Whether a table is of a database that is followed: also those that are left out, for one may be renamed.

@@ -35,6 +35,7 @@ impl Shop {
                     self.lost.extend(written.any_function.then(|| "any()".to_owned()));
                     self.lost.extend(written.any_table.then(|| "any".to_owned()));
                 }
+                Effect::Held { .. } => {}
                 Effect::OpensTransaction => self.lost.push("opens".to_owned()),
             }
         }
