@@ -259,6 +259,23 @@ pub enum WarehouseCommand {
 pub enum ForecastCommand {
     /// Fit models to series and print coefficients, likelihood and forecasts.
     Fit(ForecastFitArgs),
+    /// Forecast at rolling origins of a panel and score what came: quantiles, coverage, and what restocking would have cost.
+    Backtest(ForecastBacktestArgs),
+}
+
+#[derive(Args, Debug)]
+pub struct ForecastBacktestArgs {
+    /// Directory of the panel: series.csv and sales.csv, with calendar.csv and promo_weekly.csv where there are any; each
+    /// also gzipped.
+    #[arg(long, value_name = "DIR")]
+    pub data: PathBuf,
+    /// Write every forecast to this CSV file (also .gz).
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+    /// Last observed days to forecast after, as in 284,294. Otherwise eight, ten days apart, ten days before the end, and
+    /// for the series that are scored every day between them, on which restocking is simulated.
+    #[arg(long, value_name = "DAYS", value_delimiter = ',')]
+    pub origins: Vec<usize>,
 }
 
 #[derive(Args, Debug)]

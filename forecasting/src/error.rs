@@ -31,6 +31,15 @@ pub enum Error {
     /// More numbers than a fit may hold: periods times the longest lag and the missing values.
     #[error("model {model} over {periods} periods needs {cells} numbers at a time, more than {limit}")]
     TooLarge { model: String, periods: usize, cells: usize, limit: usize },
+    /// Numbers of a panel or a forecast that do not fit each other.
+    #[error("{given} {what} do not fit, {needed} are needed")]
+    PanelShape { what: &'static str, given: usize, needed: usize },
+    /// A demand that cannot be.
+    #[error("demand {value} of series {series} on day {day} is not between 0 and 1e9")]
+    Demand { series: usize, day: usize, value: f64 },
+    /// A regressor's value that is not a number or too large.
+    #[error("value {value} at position {position} of a regressor is not a number below 1e6")]
+    Regressor { position: usize, value: f64 },
     /// No start of the search gave a finite likelihood.
     #[error("no parameters with a finite likelihood were found for model {model}")]
     NoOptimum { model: String },
@@ -49,6 +58,9 @@ impl Error {
             Error::UnobservedSeason { .. } => "leave out the seasonal difference, or take a longer history",
             Error::Horizon { .. } => "ask for fewer steps",
             Error::TooLarge { .. } => "take a shorter history, a shorter season, or a lower order",
+            Error::PanelShape { .. } => "give one value per series and day, and as many labels as series",
+            Error::Demand { .. } => "mark a day whose demand was not seen as missing (NaN), and leave returns out",
+            Error::Regressor { .. } => "scale the regressor, and fill days on which it is not known",
             Error::NoOptimum { .. } => "take a lower order",
         }
     }

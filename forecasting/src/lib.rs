@@ -18,13 +18,19 @@
 //! observation. A missing value is `NaN`, on input and in residuals.
 
 pub mod arima;
+pub mod backtest;
+pub mod demand;
 pub mod diagnostics;
+pub mod distribution;
 mod error;
+pub mod panel;
+pub mod pooled;
 pub mod select;
 mod series;
 pub mod special;
 
 pub use error::Error;
+pub use panel::{Labels, Panel};
 pub use series::{Regressors, Series};
 
 /// The result of this crate's functions.

@@ -176,6 +176,35 @@ fn keep_off_zero(value: f64, tiny: f64) -> f64 {
     if value.abs() < tiny { tiny } else { value }
 }
 
+/// Solves `matrix · x = right` for a symmetric positive definite matrix by Cholesky's method; `None` where it is not.
+pub(crate) fn solve<const N: usize>(matrix: [[f64; N]; N], right: [f64; N]) -> Option<[f64; N]> {
+    let mut factor = matrix;
+    for i in 0..N {
+        for j in 0..=i {
+            let sum: f64 = (0..j).map(|k| factor[i][k] * factor[j][k]).sum();
+            if i == j {
+                let pivot = matrix[i][i] - sum;
+                if !(pivot > 0.0 && pivot.is_finite()) {
+                    return None;
+                }
+                factor[i][i] = pivot.sqrt();
+            } else {
+                factor[i][j] = (matrix[i][j] - sum) / factor[j][j];
+            }
+        }
+    }
+    let mut x = right;
+    for i in 0..N {
+        let sum: f64 = (0..i).map(|k| factor[i][k] * x[k]).sum();
+        x[i] = (x[i] - sum) / factor[i][i];
+    }
+    for i in (0..N).rev() {
+        let sum: f64 = (i + 1..N).map(|k| factor[k][i] * x[k]).sum();
+        x[i] = (x[i] - sum) / factor[i][i];
+    }
+    Some(x)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

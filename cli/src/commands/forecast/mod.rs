@@ -1,6 +1,9 @@
 //! `linli forecast`: models of demand, fitted to series from files.
 
+pub mod backtest;
+mod csv;
 mod oracle;
+mod panel_files;
 
 use std::fs;
 

@@ -1,0 +1,162 @@
+//! A panel from files: `series.csv`, `sales.csv`, and where there are any `calendar.csv` and `promo_weekly.csv` (each also `.gz`).
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use linli_forecasting::{Labels, Panel};
+use xxhash_rust::xxh3::xxh3_64;
+
+use super::csv::CsvFile;
+use crate::failure::{Failure, Kind, Outcome};
+
+/// Most days of a panel: ten years.
+const DAYS_MAX: usize = 3660;
+
+/// A panel with the names of its series.
+pub struct Files {
+    pub panel: Panel,
+    pub series: Vec<Named>,
+}
+
+/// A series as its file names it.
+pub struct Named {
+    pub id: String,
+    pub level: String,
+    /// Whether it is scored.
+    pub scored: bool,
+}
+
+/// Reads the files of a directory.
+pub fn read(dir: &Path) -> Outcome<Files> {
+    let (series, labels) = read_series(dir)?;
+    let places: HashMap<&str, usize> = series.iter().enumerate().map(|(at, named)| (named.id.as_str(), at)).collect();
+    let calendar = read_calendar(dir)?;
+    let sales = read_sales(dir, &places)?;
+    let last = sales.iter().map(|sale| sale.day + 1).max().unwrap_or(0);
+    let days = calendar.as_ref().map_or(last, |calendar| calendar.weeks.len());
+    if last > days || days == 0 || days > DAYS_MAX {
+        return Err(Failure::new(Kind::Input, format!("sales end on day {last}, the calendar has {days} days"))
+            .hint("days are numbered from 0; calendar.csv has one line for each, at most ten years"));
+    }
+    let mut demand = vec![0.0; series.len() * days];
+    for sale in &sales {
+        demand[sale.series * days + sale.day] += sale.units;
+    }
+    let mut panel = Panel::new(labels, days, demand)?;
+    if let Some(calendar) = calendar {
+        let promotions = read_promotions(dir, &places, series.len(), &calendar.weeks)?;
+        panel = panel.with_regressors(days, promotions, vec![calendar.holiday])?;
+    }
+    Ok(Files { panel, series })
+}
+
+fn required(dir: &Path, name: &str) -> Outcome<CsvFile> {
+    CsvFile::find(dir, name)?.ok_or_else(|| {
+        Failure::new(Kind::Input, format!("{} holds neither {name} nor {name}.gz", dir.display()))
+            .hint("a panel is series.csv and sales.csv, with calendar.csv and promo_weekly.csv where there are any")
+    })
+}
+
+fn read_series(dir: &Path) -> Outcome<(Vec<Named>, Vec<Labels>)> {
+    let mut file = required(dir, "series.csv")?;
+    let id = file.column("series_id")?;
+    let [level, community, sku, department, category] =
+        ["level", "community", "sku", "department", "category"].map(|name| file.optional_column(name));
+    let eval = file.optional_column("eval");
+    // Labels are hashes of names: equal for equal names, in any file and order.
+    let hash = |text: &str| xxh3_64(text.as_bytes());
+    let (mut series, mut labels) = (Vec::new(), Vec::new());
+    while let Some(row) = file.next_row()? {
+        let label = |column: Option<usize>| column.map_or(0, |column| hash(&row[column]) as u32);
+        labels.push(Labels {
+            key: hash(&row[id]),
+            level: label(level),
+            department: label(department),
+            category: label(category),
+            product: label(sku),
+            place: label(community),
+        });
+        series.push(Named {
+            id: row[id].clone(),
+            level: level.map_or_else(String::new, |column| row[column].clone()),
+            scored: eval.is_none_or(|column| row[column] == "1"),
+        });
+    }
+    Ok((series, labels))
+}
+
+struct Sale {
+    series: usize,
+    day: usize,
+    units: f64,
+}
+
+fn read_sales(dir: &Path, places: &HashMap<&str, usize>) -> Outcome<Vec<Sale>> {
+    let mut file = required(dir, "sales.csv")?;
+    let (id, day, units) = (file.column("series_id")?, file.column("day")?, file.column("units")?);
+    let mut sales = Vec::new();
+    while let Some(row) = file.next_row()? {
+        let Some(series) = places.get(row[id].as_str()) else {
+            return Err(file.wrong(&format!("series {} is not in series.csv", row[id])));
+        };
+        let day: usize = file.number(&row, day)?;
+        if day >= DAYS_MAX {
+            return Err(file.wrong(&format!("day {day} is past {DAYS_MAX}")));
+        }
+        // An empty field is a day on which the goods were sold out.
+        let units = if row[units].is_empty() { f64::NAN } else { file.number(&row, units)? };
+        sales.push(Sale { series: *series, day, units });
+    }
+    Ok(sales)
+}
+
+struct Calendar {
+    /// The week that each day belongs to.
+    weeks: Vec<usize>,
+    holiday: Vec<f32>,
+}
+
+fn read_calendar(dir: &Path) -> Outcome<Option<Calendar>> {
+    let Some(mut file) = CsvFile::find(dir, "calendar.csv")? else { return Ok(None) };
+    let (day, week, holiday) = (file.column("day")?, file.column("week")?, file.optional_column("holiday"));
+    let mut calendar = Calendar { weeks: Vec::new(), holiday: Vec::new() };
+    while let Some(row) = file.next_row()? {
+        let day: usize = file.number(&row, day)?;
+        if day != calendar.weeks.len() {
+            return Err(file.wrong(&format!("day {day} stands where day {} is due", calendar.weeks.len())));
+        }
+        calendar.weeks.push(file.number(&row, week)?);
+        calendar.holiday.push(holiday.map_or(0.0, |column| f32::from(u8::from(!row[column].is_empty()))));
+    }
+    Ok(Some(calendar))
+}
+
+/// One table for every column behind the first two, from weeks to days.
+fn read_promotions(
+    dir: &Path,
+    places: &HashMap<&str, usize>,
+    series: usize,
+    weeks: &[usize],
+) -> Outcome<Vec<Vec<f32>>> {
+    let Some(mut file) = CsvFile::find(dir, "promo_weekly.csv")? else { return Ok(Vec::new()) };
+    let (id, week) = (file.column("series_id")?, file.column("week")?);
+    let columns: Vec<usize> = (0..file.header().len()).filter(|column| *column != id && *column != week).collect();
+    let mut days_of_week: HashMap<usize, Vec<usize>> = HashMap::new();
+    for (day, week) in weeks.iter().enumerate() {
+        days_of_week.entry(*week).or_default().push(day);
+    }
+    let mut tables = vec![vec![0.0; series * weeks.len()]; columns.len()];
+    while let Some(row) = file.next_row()? {
+        let Some(at) = places.get(row[id].as_str()) else {
+            return Err(file.wrong(&format!("series {} is not in series.csv", row[id])));
+        };
+        let week: usize = file.number(&row, week)?;
+        for (table, column) in tables.iter_mut().zip(&columns) {
+            let value: f32 = file.number(&row, *column)?;
+            for day in days_of_week.get(&week).into_iter().flatten() {
+                table[at * weeks.len() + day] = value;
+            }
+        }
+    }
+    Ok(tables)
+}

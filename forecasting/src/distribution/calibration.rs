@@ -1,0 +1,120 @@
+//! Conformal adjustment: probabilities are moved so that what was promised at earlier origins came to pass.
+//!
+//! The probability integral transform of a count is spread over `[P(Y < y), P(Y ≤ y)]` (Czado, Gneiting and Held 2009).
+//! Its distribution over earlier forecasts maps a promised probability to the one that holds; the inverse is asked for
+//! the quantile. A map of probabilities never makes quantiles cross, and leaves the order of series alone.
+
+use crate::panel::ExactSum;
+
+/// Points of the map, evenly between 0 and 1, closer at the upper end where orders are placed.
+const POINTS: usize = 64;
+/// Earlier forecasts whose weight the identity has: few forecasts move it little.
+const PRIOR: f64 = 30.0;
+
+fn point(index: usize) -> f64 {
+    // Three quarters evenly, the rest halves its way to 1.
+    let x = index as f64 / (POINTS - 1) as f64;
+    1.0 - (1.0 - x).powf(1.5)
+}
+
+/// Gathers earlier forecasts and what came of them.
+#[derive(Clone, Debug)]
+pub struct Tally {
+    weight: ExactSum,
+    below: [ExactSum; POINTS],
+}
+
+impl Default for Tally {
+    fn default() -> Tally {
+        Tally { weight: ExactSum::default(), below: [ExactSum::default(); POINTS] }
+    }
+}
+
+impl Tally {
+    /// `below` and `up_to` are the forecast's `P(Y < y)` and `P(Y ≤ y)` at what came.
+    pub fn add(&mut self, below: f64, up_to: f64, weight: f64) {
+        if !(below.is_finite() && up_to.is_finite()) {
+            return;
+        }
+        self.weight.add(weight);
+        let width = (up_to - below).max(1e-12);
+        for (index, sum) in self.below.iter_mut().enumerate() {
+            sum.add(weight * ((point(index) - below) / width).clamp(0.0, 1.0));
+        }
+    }
+
+    pub fn merge(&mut self, other: &Tally) {
+        self.weight.merge(other.weight);
+        for (sum, more) in self.below.iter_mut().zip(&other.below) {
+            sum.merge(*more);
+        }
+    }
+
+    /// The map that `origins` origins speak for.
+    ///
+    /// Series of one origin share its weather and pay day, so that a thousand of them are not a thousand witnesses. Half an
+    /// origin is added of which nothing is known but that its outcomes lie beyond all that was promised, on either side.
+    pub fn calibration(&self, origins: usize) -> Calibration {
+        let unknown = 0.5 * self.weight.value() / origins.max(1) as f64;
+        let total = self.weight.value() + PRIOR + unknown;
+        let mut held = [0.0; POINTS];
+        let mut highest: f64 = 0.0;
+        for (index, value) in held.iter_mut().enumerate() {
+            highest = highest.max((self.below[index].value() + PRIOR * point(index) + 0.5 * unknown) / total);
+            *value = highest;
+        }
+        Calibration { held }
+    }
+}
+
+/// A map of probabilities.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Calibration {
+    /// At each point the share of forecasts that held.
+    held: [f64; POINTS],
+}
+
+impl Calibration {
+    /// The probability to ask a forecast for, so that `level` holds; between 0.001 and 0.9995.
+    pub fn ask(&self, level: f64) -> f64 {
+        let after = self.held.partition_point(|held| *held < level).clamp(1, POINTS - 1);
+        let (low, high) = (self.held[after - 1], self.held[after]);
+        let share = if high > low { ((level - low) / (high - low)).clamp(0.0, 1.0) } else { 1.0 };
+        let asked = point(after - 1) + share * (point(after) - point(after - 1));
+        asked.clamp(0.001, 0.9995)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::distribution::{LEVELS, NegativeBinomial};
+
+    #[test]
+    fn a_forecast_that_is_right_stays() {
+        let truth = NegativeBinomial::new(4.0, 2.0);
+        let mut tally = Tally::default();
+        for step in 0..20_000 {
+            let (below, up_to) = truth.below_and_up_to(truth.quantile((f64::from(step) + 0.5) / 20_000.0));
+            tally.add(below, up_to, 1.0);
+        }
+        let calibration = tally.calibration(1_000_000);
+        for level in LEVELS {
+            assert!((calibration.ask(level) - level).abs() < 0.005, "{level} {}", calibration.ask(level));
+        }
+    }
+
+    #[test]
+    fn a_forecast_that_is_too_narrow_is_asked_for_more() {
+        let (truth, forecast) = (NegativeBinomial::new(20.0, 6.0), NegativeBinomial::new(20.0, 1.5));
+        let mut tally = Tally::default();
+        for step in 0..20_000 {
+            let (below, up_to) = forecast.below_and_up_to(truth.quantile((f64::from(step) + 0.5) / 20_000.0));
+            tally.add(below, up_to, 1.0);
+        }
+        let calibration = tally.calibration(1_000_000);
+        assert!(calibration.ask(0.9) > 0.97 && calibration.ask(0.1) < 0.02);
+        let asked = LEVELS.map(|level| calibration.ask(level));
+        assert!(asked.windows(2).all(|pair| pair[0] <= pair[1]), "{asked:?}");
+    }
+}
