@@ -276,6 +276,19 @@ pub struct ForecastBacktestArgs {
     /// for the series that are scored every day between them, on which restocking is simulated.
     #[arg(long, value_name = "DAYS", value_delimiter = ',')]
     pub origins: Vec<usize>,
+    /// Days for which what was learnt is used; levels are those of the day always.
+    #[arg(long, value_name = "DAYS", default_value_t = 7)]
+    pub refit_days: usize,
+    #[arg(long, value_enum, default_value = "default")]
+    pub model: BacktestModel,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum BacktestModel {
+    /// The pooled profile and trees over all series.
+    Default,
+    /// The pooled profile alone.
+    Pooled,
 }
 
 #[derive(Args, Debug)]

@@ -23,6 +23,7 @@ pub mod demand;
 pub mod diagnostics;
 pub mod distribution;
 mod error;
+pub mod global;
 pub mod panel;
 pub mod pooled;
 pub mod select;

@@ -1,14 +1,17 @@
 //! The default model: what a shop should take unless it knows better.
 //!
-//! The pooled profile gives a mean for every series and day; spread and calibration are learnt from earlier origins over
-//! all series of a level.
+//! Two models give a mean for every series and day: the pooled profile, and trees over all series that correct it. Spread
+//! and calibration are learnt from earlier origins over all series of a level; the quantiles of the two are averaged, with
+//! shares that are learnt by level on days that the trees have not seen.
 
+mod shares;
 mod spread;
 
 use rayon::prelude::*;
 
-use crate::distribution::Summary;
-use crate::panel::View;
+use crate::distribution::{Summary, averaged};
+use crate::global::{Context, FittedGlobal};
+use crate::panel::{Grouping, View};
 use crate::pooled::{FittedPooled, HORIZON_MAX, Pooled};
 use crate::{Error, Result};
 use spread::{Earlier, Spread};
@@ -19,10 +22,14 @@ const APART: usize = 9;
 /// Most earlier forecasts that are looked at: beyond them series are drawn by their keys.
 const EARLIER_MAX: usize = 120_000;
 
+/// Days that the trees do not learn from, so that their share can be learnt.
+const HELD_OUT: usize = 21;
+
 /// What to forecast.
 #[derive(Clone, Copy, Debug)]
 pub struct DemandModel {
     horizon: usize,
+    trees: bool,
 }
 
 /// Forecasts of one series.
@@ -43,7 +50,12 @@ impl DemandModel {
         if horizon == 0 || horizon > HORIZON_MAX {
             return Err(Error::Horizon { steps: horizon, limit: HORIZON_MAX });
         }
-        Ok(DemandModel { horizon })
+        Ok(DemandModel { horizon, trees: true })
+    }
+
+    /// Leaves the trees out: the pooled profile alone.
+    pub fn without_trees(self) -> DemandModel {
+        DemandModel { trees: false, ..self }
     }
 
     /// Learns from everything that was observed.
@@ -54,7 +66,13 @@ impl DemandModel {
         let pooled = Pooled::default().fit(view)?;
         let earlier = earlier(view, self.horizon, &pooled);
         let spread = Spread::learn(view, self.horizon, &earlier);
-        Ok(FittedDemand { horizon: self.horizon, pooled, spread })
+        let learnt = if self.trees { view.earlier(HELD_OUT, 1) } else { None };
+        let global = learnt.and_then(|learnt| FittedGlobal::fit(learnt, &pooled, self.horizon)).map(|trees| {
+            let level = Grouping::by(view.labels(), |labels| labels.level);
+            let shares = shares::learn(view, &level, &pooled, &trees, (self.horizon, HELD_OUT));
+            Global { trees, level, shares }
+        });
+        Ok(FittedDemand { horizon: self.horizon, pooled, spread, global })
     }
 }
 
@@ -64,17 +82,45 @@ pub struct FittedDemand {
     horizon: usize,
     pooled: FittedPooled,
     spread: Spread,
+    global: Option<Global>,
+}
+
+#[derive(Clone, Debug)]
+struct Global {
+    trees: FittedGlobal,
+    level: Grouping,
+    /// Of the trees, by level.
+    shares: Vec<f64>,
 }
 
 impl FittedDemand {
-    /// Forecasts of one series after the view.
-    pub fn forecast(&self, view: View<'_>, series: usize) -> SeriesForecast {
-        self.spread.forecast(view, series, &self.pooled.means(view, series, self.horizon))
+    /// Forecasts of several series after the view, on all cores, in the order asked for.
+    pub fn forecast_in_parallel(&self, view: View<'_>, series: &[usize]) -> Vec<SeriesForecast> {
+        let context = self.global.as_ref().map(|global| global.trees.context(view, &self.pooled));
+        series.par_iter().map(|series| self.forecast(view, context.as_ref(), *series)).collect()
     }
 
-    /// Of several series, on all cores, in their order.
-    pub fn forecast_in_parallel(&self, view: View<'_>, series: &[usize]) -> Vec<SeriesForecast> {
-        series.par_iter().map(|series| self.forecast(view, *series)).collect()
+    /// Of the trees in the forecast of this series, 0 to 1; the rest is the pooled profile's.
+    pub fn share_of_trees(&self, series: usize) -> f64 {
+        self.global.as_ref().map_or(0.0, |global| global.shares[global.level.of(series)])
+    }
+
+    fn forecast(&self, view: View<'_>, context: Option<&Context>, series: usize) -> SeriesForecast {
+        let means = self.pooled.means(view, series, self.horizon);
+        let share = self.share_of_trees(series);
+        let (Some(global), Some(context)) = (self.global.as_ref().filter(|_| share > 0.0), context) else {
+            return self.spread.forecast(view, series, &means);
+        };
+        let corrected = global.trees.means(view, context, &self.pooled, series, &means);
+        let trees = self.spread.forecast(view, series, &corrected);
+        if share >= 1.0 {
+            return trees;
+        }
+        let plain = self.spread.forecast(view, series, &means);
+        let mixed = |trees: &[Summary], plain: &[Summary]| {
+            trees.iter().zip(plain).map(|(trees, plain)| averaged(trees, plain, share)).collect()
+        };
+        SeriesForecast { steps: mixed(&trees.steps, &plain.steps), totals: mixed(&trees.totals, &plain.totals) }
     }
 }
 

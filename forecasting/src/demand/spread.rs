@@ -87,7 +87,7 @@ impl OfLength {
                 for (level, o) in chunk {
                     let count = NegativeBinomial::new(o.mean, dispersion.ratio(&o.features));
                     let (below, up_to) = count.below_and_up_to(o.came);
-                    tallies[*level].add(below, up_to, 1.0);
+                    tallies[*level].add(below, up_to);
                 }
                 tallies
             })

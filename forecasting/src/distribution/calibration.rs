@@ -4,63 +4,73 @@
 //! Its distribution over earlier forecasts maps a promised probability to the one that holds; the inverse is asked for
 //! the quantile. A map of probabilities never makes quantiles cross, and leaves the order of series alone.
 
-use crate::panel::ExactSum;
+use std::sync::LazyLock;
 
 /// Points of the map, evenly between 0 and 1, closer at the upper end where orders are placed.
 const POINTS: usize = 64;
 /// Earlier forecasts whose weight the identity has: few forecasts move it little.
 const PRIOR: f64 = 30.0;
+/// Origins of which nothing is known that are added to those that were seen.
+const UNKNOWN: f64 = 0.35;
+
+static GRID: LazyLock<[f64; POINTS]> = LazyLock::new(|| {
+    std::array::from_fn(|index| {
+        let left = 1.0 - index as f64 / (POINTS - 1) as f64;
+        1.0 - left * left.sqrt()
+    })
+});
 
 fn point(index: usize) -> f64 {
-    // Three quarters evenly, the rest halves its way to 1.
-    let x = index as f64 / (POINTS - 1) as f64;
-    1.0 - (1.0 - x).powf(1.5)
+    GRID[index]
 }
+
+/// Sums are kept in whole numbers of this part: their order does not matter.
+const PART: f64 = 1.0 / (1_u64 << 30) as f64;
 
 /// Gathers earlier forecasts and what came of them.
 #[derive(Clone, Debug)]
 pub struct Tally {
-    weight: ExactSum,
-    below: [ExactSum; POINTS],
+    forecasts: u64,
+    below: [i64; POINTS],
 }
 
 impl Default for Tally {
     fn default() -> Tally {
-        Tally { weight: ExactSum::default(), below: [ExactSum::default(); POINTS] }
+        Tally { forecasts: 0, below: [0; POINTS] }
     }
 }
 
 impl Tally {
     /// `below` and `up_to` are the forecast's `P(Y < y)` and `P(Y ≤ y)` at what came.
-    pub fn add(&mut self, below: f64, up_to: f64, weight: f64) {
+    pub fn add(&mut self, below: f64, up_to: f64) {
         if !(below.is_finite() && up_to.is_finite()) {
             return;
         }
-        self.weight.add(weight);
+        self.forecasts += 1;
         let width = (up_to - below).max(1e-12);
-        for (index, sum) in self.below.iter_mut().enumerate() {
-            sum.add(weight * ((point(index) - below) / width).clamp(0.0, 1.0));
+        for (sum, point) in self.below.iter_mut().zip(GRID.iter()) {
+            *sum += (((point - below) / width).clamp(0.0, 1.0) / PART) as i64;
         }
     }
 
     pub fn merge(&mut self, other: &Tally) {
-        self.weight.merge(other.weight);
+        self.forecasts += other.forecasts;
         for (sum, more) in self.below.iter_mut().zip(&other.below) {
-            sum.merge(*more);
+            *sum += more;
         }
     }
 
     /// The map that `origins` origins speak for.
     ///
-    /// Series of one origin share its weather and pay day, so that a thousand of them are not a thousand witnesses. Half an
+    /// Series of one origin share its weather and pay day, so that a thousand of them are not a thousand witnesses. A third of an
     /// origin is added of which nothing is known but that its outcomes lie beyond all that was promised, on either side.
     pub fn calibration(&self, origins: usize) -> Calibration {
-        let unknown = 0.5 * self.weight.value() / origins.max(1) as f64;
-        let total = self.weight.value() + PRIOR + unknown;
+        let unknown = UNKNOWN * self.forecasts as f64 / origins.max(1) as f64;
+        let total = self.forecasts as f64 + PRIOR + unknown;
         let mut held = [0.0; POINTS];
         let mut highest: f64 = 0.0;
         for (index, value) in held.iter_mut().enumerate() {
-            highest = highest.max((self.below[index].value() + PRIOR * point(index) + 0.5 * unknown) / total);
+            highest = highest.max((self.below[index] as f64 * PART + PRIOR * point(index) + 0.5 * unknown) / total);
             *value = highest;
         }
         Calibration { held }
@@ -96,7 +106,7 @@ mod tests {
         let mut tally = Tally::default();
         for step in 0..20_000 {
             let (below, up_to) = truth.below_and_up_to(truth.quantile((f64::from(step) + 0.5) / 20_000.0));
-            tally.add(below, up_to, 1.0);
+            tally.add(below, up_to);
         }
         let calibration = tally.calibration(1_000_000);
         for level in LEVELS {
@@ -110,7 +120,7 @@ mod tests {
         let mut tally = Tally::default();
         for step in 0..20_000 {
             let (below, up_to) = forecast.below_and_up_to(truth.quantile((f64::from(step) + 0.5) / 20_000.0));
-            tally.add(below, up_to, 1.0);
+            tally.add(below, up_to);
         }
         let calibration = tally.calibration(1_000_000);
         assert!(calibration.ask(0.9) > 0.97 && calibration.ask(0.1) < 0.02);

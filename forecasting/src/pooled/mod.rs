@@ -19,6 +19,7 @@ use rayon::prelude::*;
 use crate::panel::{View, WEEK};
 use crate::{Error, Result};
 pub use classes::Classes;
+pub(crate) use classes::mean_seen;
 use profile::Profiles;
 use promotion::Effects;
 

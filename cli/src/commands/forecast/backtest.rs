@@ -8,13 +8,13 @@ use std::path::Path;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use linli_forecasting::backtest::{Policy, Priced, RestockResult, Run, Scores, restock, score};
-use linli_forecasting::demand::{DemandModel, SeriesForecast};
+use linli_forecasting::demand::{DemandModel, FittedDemand, SeriesForecast};
 use linli_forecasting::distribution::{LEVELS, Summary};
 use serde::Serialize;
 
 use super::panel_files::{self, Files};
 use crate::accounting::fine_cpu_seconds;
-use crate::args::ForecastBacktestArgs;
+use crate::args::{BacktestModel, ForecastBacktestArgs};
 use crate::failure::{Failure, Kind, Outcome};
 use crate::output::Output;
 
@@ -88,12 +88,19 @@ pub fn run(args: &ForecastBacktestArgs, output: &Output) -> Outcome {
     all.dedup();
     let before = fine_cpu_seconds();
     let progress = output.progress(all.len() as u64, "origins");
-    let model = DemandModel::new(HORIZON)?;
+    let model = match args.model {
+        BacktestModel::Default => DemandModel::new(HORIZON)?,
+        BacktestModel::Pooled => DemandModel::new(HORIZON)?.without_trees(),
+    };
     let mut run = Run { origins: Vec::new(), forecasts: Vec::new() };
+    let mut last_fit: Option<(FittedDemand, usize)> = None;
     let everything: Vec<usize> = (0..files.series.len()).collect();
     for origin in &all {
         let view = files.panel.observed(origin + 1)?;
-        let fitted = model.fit(view)?;
+        let (fitted, _) = match last_fit.take() {
+            Some((fitted, at)) if *origin < at + args.refit_days => last_fit.insert((fitted, at)),
+            _ => last_fit.insert((model.fit(view)?, *origin)),
+        };
         let wanted = if plan.scored.contains(origin) { &everything } else { &scored };
         let forecasts = fitted.forecast_in_parallel(view, wanted);
         if let Some(rows) = &mut rows {
