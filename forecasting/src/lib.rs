@@ -24,10 +24,12 @@ pub mod diagnostics;
 pub mod distribution;
 mod error;
 pub mod global;
+pub mod intermittent;
 pub mod panel;
 pub mod pooled;
 pub mod select;
 mod series;
+pub mod smoothing;
 pub mod special;
 
 pub use error::Error;

@@ -1,7 +1,7 @@
 //! The default model: what a shop should take unless it knows better.
 //!
 //! Two models give a mean for every series and day: the pooled profile, and trees over all series that correct it. Spread
-//! and calibration are learnt from earlier origins over all series of a level; the quantiles of the two are averaged, with
+//! and calibration are learnt from earlier origins over all series of a level; the means of the two are averaged, with
 //! shares that are learnt by level on days that the trees have not seen.
 
 mod shares;
@@ -9,7 +9,7 @@ mod spread;
 
 use rayon::prelude::*;
 
-use crate::distribution::{Summary, averaged};
+use crate::distribution::Summary;
 use crate::global::{Context, FittedGlobal};
 use crate::panel::{Grouping, View};
 use crate::pooled::{FittedPooled, HORIZON_MAX, Pooled};
@@ -112,15 +112,9 @@ impl FittedDemand {
             return self.spread.forecast(view, series, &means);
         };
         let corrected = global.trees.means(view, context, &self.pooled, series, &means);
-        let trees = self.spread.forecast(view, series, &corrected);
-        if share >= 1.0 {
-            return trees;
-        }
-        let plain = self.spread.forecast(view, series, &means);
-        let mixed = |trees: &[Summary], plain: &[Summary]| {
-            trees.iter().zip(plain).map(|(trees, plain)| averaged(trees, plain, share)).collect()
-        };
-        SeriesForecast { steps: mixed(&trees.steps, &plain.steps), totals: mixed(&trees.totals, &plain.totals) }
+        let mixed: Vec<f64> =
+            corrected.iter().zip(&means).map(|(trees, plain)| share * trees + (1.0 - share) * plain).collect();
+        self.spread.forecast(view, series, &mixed)
     }
 }
 

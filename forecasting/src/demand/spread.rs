@@ -11,6 +11,13 @@ use crate::pooled::WINDOW;
 
 use super::SeriesForecast;
 
+/// The probability at which origins are compared with each other.
+const WATCHED: f64 = 0.95;
+/// Origins of which nothing is known, per deviation of the share within; at least, and at most.
+const UNKNOWN_PER_DEVIATION: f64 = 16.0;
+const UNKNOWN_LEAST: f64 = 0.2;
+const UNKNOWN_MOST: f64 = 0.6;
+
 /// An earlier forecast: after `origin`, of one series.
 #[derive(Clone, Debug)]
 pub(super) struct Earlier<'a> {
@@ -66,28 +73,29 @@ impl Spread {
 
 impl OfLength {
     fn learn(view: View<'_>, level: &Grouping, days: usize, earlier: &[Earlier<'_>]) -> OfLength {
+        let mut origins: Vec<usize> = earlier.iter().map(|earlier| earlier.origin.observed()).collect();
+        origins.sort_unstable();
+        origins.dedup();
         let observe = |earlier: &Earlier<'_>| {
             let mean: f64 = earlier.means[..days].iter().sum();
             let came = outcome(view, earlier.origin, earlier.series, 0..days)?;
             let features = at_mean(&earlier.described, mean);
-            Some((level.of(earlier.series), Observation { features, mean, came }))
+            let group = level.of(earlier.series) * origins.len()
+                + origins.binary_search(&earlier.origin.observed()).unwrap_or(0);
+            Some((group, Observation { features, mean, came }))
         };
         let observed: Vec<(usize, Observation)> = earlier.par_iter().filter_map(observe).collect();
         let observations: Vec<Observation> = observed.iter().map(|(_, observation)| *observation).collect();
         let dispersion = Dispersion::fit(&observations);
-        let mut origins: Vec<usize> = earlier.iter().map(|earlier| earlier.origin.observed()).collect();
-        origins.sort_unstable();
-        origins.dedup();
-        let origins = origins.len();
-        let empty = || vec![Tally::default(); level.groups()];
+        let empty = || vec![Tally::default(); level.groups() * origins.len()];
         let tallies = observed
             .par_chunks(4096)
             .map(|chunk| {
                 let mut tallies = empty();
-                for (level, o) in chunk {
+                for (group, o) in chunk {
                     let count = NegativeBinomial::new(o.mean, dispersion.ratio(&o.features));
                     let (below, up_to) = count.below_and_up_to(o.came);
-                    tallies[*level].add(below, up_to);
+                    tallies[*group].add(below, up_to);
                 }
                 tallies
             })
@@ -95,7 +103,11 @@ impl OfLength {
                 all.iter_mut().zip(&more).for_each(|(tally, more)| tally.merge(more));
                 all
             });
-        OfLength { dispersion, calibration: tallies.iter().map(|tally| tally.calibration(origins)).collect() }
+        let calibration = tallies.chunks(origins.len().max(1)).map(calibrated).collect::<Vec<_>>();
+        let missing = level.groups() - calibration.len();
+        let calibration =
+            calibration.into_iter().chain((0..missing).map(|_| Tally::default().calibration(0.0))).collect();
+        OfLength { dispersion, calibration }
     }
 
     fn summary(&self, level: usize, features: &[f64; DISPERSION_FEATURES], mean: f64) -> Summary {
@@ -105,6 +117,22 @@ impl OfLength {
         count.quantiles(&asked, &mut quantiles);
         Summary { mean: count.mean(), quantiles }
     }
+}
+
+/// The map of one level from the tallies of its origins: the more these differ, the less is known of one to come.
+fn calibrated(of_origins: &[Tally]) -> Calibration {
+    let mut all = Tally::default();
+    of_origins.iter().for_each(|tally| all.merge(tally));
+    let covered = all.share_within(WATCHED);
+    let (mut variance, mut origins) = (0.0, 0.0);
+    for tally in of_origins.iter().filter(|tally| tally.forecasts() > 0.0) {
+        let chance = covered * (1.0 - covered) / tally.forecasts();
+        variance += (tally.share_within(WATCHED) - covered).powi(2) - chance;
+        origins += 1.0;
+    }
+    let deviation = (variance / f64::max(origins, 1.0)).max(0.0).sqrt();
+    let unknown = (UNKNOWN_PER_DEVIATION * deviation).clamp(UNKNOWN_LEAST, UNKNOWN_MOST);
+    all.calibration(unknown * all.forecasts() / f64::max(origins, 1.0))
 }
 
 /// The same description at another mean.

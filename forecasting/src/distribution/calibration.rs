@@ -10,9 +10,6 @@ use std::sync::LazyLock;
 const POINTS: usize = 64;
 /// Earlier forecasts whose weight the identity has: few forecasts move it little.
 const PRIOR: f64 = 30.0;
-/// Origins of which nothing is known that are added to those that were seen.
-const UNKNOWN: f64 = 0.35;
-
 static GRID: LazyLock<[f64; POINTS]> = LazyLock::new(|| {
     std::array::from_fn(|index| {
         let left = 1.0 - index as f64 / (POINTS - 1) as f64;
@@ -53,6 +50,17 @@ impl Tally {
         }
     }
 
+    /// Forecasts so far.
+    pub fn forecasts(&self) -> f64 {
+        self.forecasts as f64
+    }
+
+    /// Share of what came that lay within the quantile of this probability; the probability itself without forecasts.
+    pub fn share_within(&self, level: f64) -> f64 {
+        let at = GRID.partition_point(|point| *point < level).min(POINTS - 1);
+        if self.forecasts == 0 { level } else { self.below[at] as f64 * PART / self.forecasts as f64 }
+    }
+
     pub fn merge(&mut self, other: &Tally) {
         self.forecasts += other.forecasts;
         for (sum, more) in self.below.iter_mut().zip(&other.below) {
@@ -60,12 +68,12 @@ impl Tally {
         }
     }
 
-    /// The map that `origins` origins speak for.
+    /// The map that these forecasts speak for, with `unknown` more of which nothing is known but that what comes lies beyond
+    /// all that was promised, on either side.
     ///
-    /// Series of one origin share its weather and pay day, so that a thousand of them are not a thousand witnesses. A third of an
-    /// origin is added of which nothing is known but that its outcomes lie beyond all that was promised, on either side.
-    pub fn calibration(&self, origins: usize) -> Calibration {
-        let unknown = UNKNOWN * self.forecasts as f64 / origins.max(1) as f64;
+    /// Series of one origin share its weather and pay day, so that a thousand of them are not a thousand witnesses: the more
+    /// origins differ among each other, the more of one to come is unknown.
+    pub fn calibration(&self, unknown: f64) -> Calibration {
         let total = self.forecasts as f64 + PRIOR + unknown;
         let mut held = [0.0; POINTS];
         let mut highest: f64 = 0.0;
@@ -108,7 +116,7 @@ mod tests {
             let (below, up_to) = truth.below_and_up_to(truth.quantile((f64::from(step) + 0.5) / 20_000.0));
             tally.add(below, up_to);
         }
-        let calibration = tally.calibration(1_000_000);
+        let calibration = tally.calibration(0.0);
         for level in LEVELS {
             assert!((calibration.ask(level) - level).abs() < 0.005, "{level} {}", calibration.ask(level));
         }
@@ -122,7 +130,7 @@ mod tests {
             let (below, up_to) = forecast.below_and_up_to(truth.quantile((f64::from(step) + 0.5) / 20_000.0));
             tally.add(below, up_to);
         }
-        let calibration = tally.calibration(1_000_000);
+        let calibration = tally.calibration(0.0);
         assert!(calibration.ask(0.9) > 0.97 && calibration.ask(0.1) < 0.02);
         let asked = LEVELS.map(|level| calibration.ask(level));
         assert!(asked.windows(2).all(|pair| pair[0] <= pair[1]), "{asked:?}");

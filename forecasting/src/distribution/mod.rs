@@ -66,13 +66,3 @@ impl Distribution {
         Summary { mean: self.mean(), quantiles: LEVELS.map(|level| self.quantile(level)) }
     }
 }
-
-/// The average of two summaries, quantile by quantile: `share` of the first.
-pub fn averaged(first: &Summary, second: &Summary, share: f64) -> Summary {
-    let mix = |a: f64, b: f64| share * a + (1.0 - share) * b;
-    let mut quantiles = [0.0; LEVELS.len()];
-    for (mixed, (a, b)) in quantiles.iter_mut().zip(first.quantiles.iter().zip(&second.quantiles)) {
-        *mixed = mix(*a, *b);
-    }
-    Summary { mean: mix(first.mean, second.mean), quantiles }
-}

@@ -4,8 +4,8 @@ use rayon::prelude::*;
 
 use super::tree::{BINS, Binned, Tree};
 
-const TREES: usize = 120;
-const RATE: f64 = 0.07;
+const TREES: usize = 90;
+const RATE: f64 = 0.09;
 /// Share of rows and of features that a tree sees.
 const ROW_SHARE: f64 = 0.7;
 const FEATURE_SHARE: f64 = 0.6;

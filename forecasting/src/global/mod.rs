@@ -27,7 +27,7 @@ const APART: usize = 6;
 const HISTORY_MIN: usize = 42;
 /// Most series times origins that are summed over groups, and most rows that trees are grown on.
 const CELLS_MAX: usize = 800_000;
-const ROWS_MAX: usize = 160_000;
+const ROWS_MAX: usize = 120_000;
 /// Units a day at which a row is surely drawn, in large panels.
 const SURE_UNITS: f64 = 1.0;
 /// The largest correction, as a logarithm.
