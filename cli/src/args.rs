@@ -384,6 +384,9 @@ pub struct BenchForecastArgs {
     /// Series of each model and length whose likelihood is compared with a search from many starts.
     #[arg(long, value_name = "N", default_value_t = 2000)]
     pub compare: usize,
+    /// Series of the made-up shop that the default model is measured on.
+    #[arg(long, value_name = "N", default_value_t = 100_000)]
+    pub demand_series: usize,
     /// The seed of the series.
     #[arg(long, default_value_t = 1)]
     pub seed: u64,

@@ -19,7 +19,7 @@ pub enum Intermittent {
     Sba { alpha: f64 },
     /// With the weights of the latest sale and of the latest day.
     Tsb { size: f64, probability: f64 },
-    /// Totals over the mean interval, their weight chosen by least squares.
+    /// Totals over the mean interval, their weight chosen by least squares between 0.1 and 0.3: few totals cannot tell more.
     Adida,
 }
 
@@ -122,5 +122,5 @@ fn adida(seen: &[f64]) -> f64 {
     }
     let span = (f64::round(days / count) as usize).clamp(1, seen.len());
     let totals: Vec<f64> = seen[seen.len() % span..].chunks(span).map(|days| days.iter().sum()).collect();
-    simple(&totals).0 / span as f64
+    simple(&totals, 0.1..=0.3).0 / span as f64
 }

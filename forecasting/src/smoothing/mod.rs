@@ -14,8 +14,8 @@ pub use theta::{FittedTheta, Theta};
 
 /// Simple smoothing with the weight of least squared errors: the level after the last value, and the weight.
 ///
-/// The level starts at the first value; the weight is between 0.1 and 0.9 where the search is flat, within (0, 1) else.
-pub(crate) fn simple(values: &[f64]) -> (f64, f64) {
+/// The level starts at the first value; the weight lies within `weights`.
+pub(crate) fn simple(values: &[f64], weights: std::ops::RangeInclusive<f64>) -> (f64, f64) {
     let run = |weight: f64| {
         let mut level = values.first().copied().unwrap_or(0.0);
         let mut squares = 0.0;
@@ -25,6 +25,6 @@ pub(crate) fn simple(values: &[f64]) -> (f64, f64) {
         }
         (level, squares)
     };
-    let weight = search::golden(|weight| run(weight).1, 0.01, 0.99);
+    let weight = search::golden(|weight| run(weight).1, *weights.start(), *weights.end());
     (run(weight).0, weight)
 }

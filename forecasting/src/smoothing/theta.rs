@@ -28,7 +28,7 @@ impl Theta {
         if seen.len() < 3 {
             return Err(Error::TooShort { model: "theta".to_owned(), observed: seen.len(), needed: 3 });
         }
-        let (level, alpha) = simple(&seen);
+        let (level, alpha) = simple(&seen, 0.01..=0.99);
         let count = seen.len() as f64;
         let centre = (count - 1.0) / 2.0;
         let (mut product, mut square) = (0.0, 0.0);

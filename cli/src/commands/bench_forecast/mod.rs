@@ -1,5 +1,6 @@
 //! `linli bench forecast`: fits a CPU second by model and length, and how near to the best likelihood they come.
 
+mod demand;
 mod series;
 
 use std::collections::BTreeMap;
@@ -10,6 +11,7 @@ use linli_connectors::random::{Random, SeededRandom};
 use linli_forecasting::arima::batch::{Batch, BatchFit};
 use linli_forecasting::arima::{Arima, Effort, Order, Seasonal};
 use linli_forecasting::select::AutoArima;
+use linli_forecasting::smoothing::AutoEts;
 use linli_forecasting::{Error, Series};
 use serde::Serialize;
 
@@ -107,6 +109,10 @@ pub fn run(parts: &Parts, args: &BenchForecastArgs, output: &Output) -> Outcome 
     gathered.measure(("auto_arima_7", LENGTH), SEASONAL_CHUNK, args.budget, draw, |chunk| {
         drop(AutoArima::new(7).fit_in_parallel(&present(chunk)));
     });
+    gathered.measure(("auto_ets_7", LENGTH), SEASONAL_CHUNK, args.budget, draw, |chunk| {
+        drop(AutoEts::new(7).fit_in_parallel(&present(chunk)));
+    });
+    gathered.measure_demand(&random, args.demand_series)?;
     if let Some(dump) = &mut dump {
         dump.flush().map_err(unwritable)?;
     }
