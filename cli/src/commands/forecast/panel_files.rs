@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::path::Path;
 
+use chrono::Datelike;
 use linli_forecasting::{Labels, Panel};
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -45,7 +46,7 @@ pub fn read(dir: &Path) -> Outcome<Files> {
     let mut panel = Panel::new(labels, days, demand)?;
     if let Some(calendar) = calendar {
         let promotions = read_promotions(dir, &places, series.len(), &calendar.weeks)?;
-        panel = panel.with_regressors(days, promotions, vec![calendar.holiday])?;
+        panel = panel.with_regressors(days, promotions, calendar.regressors)?;
     }
     Ok(Files { panel, series })
 }
@@ -113,22 +114,29 @@ fn read_sales(dir: &Path, places: &HashMap<&str, usize>) -> Outcome<Vec<Sale>> {
 struct Calendar {
     /// The week that each day belongs to.
     weeks: Vec<usize>,
-    holiday: Vec<f32>,
+    /// Holidays; and where the file has dates, the day of the month: pay days are common to all.
+    regressors: Vec<Vec<f32>>,
 }
 
 fn read_calendar(dir: &Path) -> Outcome<Option<Calendar>> {
     let Some(mut file) = CsvFile::find(dir, "calendar.csv")? else { return Ok(None) };
     let (day, week, holiday) = (file.column("day")?, file.column("week")?, file.optional_column("holiday"));
-    let mut calendar = Calendar { weeks: Vec::new(), holiday: Vec::new() };
+    let date = file.optional_column("date");
+    let (mut weeks, mut holidays, mut days_of_month) = (Vec::new(), Vec::new(), Vec::new());
     while let Some(row) = file.next_row()? {
         let day: usize = file.number(&row, day)?;
-        if day != calendar.weeks.len() {
-            return Err(file.wrong(&format!("day {day} stands where day {} is due", calendar.weeks.len())));
+        if day != weeks.len() {
+            return Err(file.wrong(&format!("day {day} stands where day {} is due", weeks.len())));
         }
-        calendar.weeks.push(file.number(&row, week)?);
-        calendar.holiday.push(holiday.map_or(0.0, |column| f32::from(u8::from(!row[column].is_empty()))));
+        weeks.push(file.number(&row, week)?);
+        holidays.push(holiday.map_or(0.0, |column| f32::from(u8::from(!row[column].is_empty()))));
+        if let Some(column) = date {
+            let date: chrono::NaiveDate = file.number(&row, column)?;
+            days_of_month.push(date.day() as f32);
+        }
     }
-    Ok(Some(calendar))
+    let regressors = if date.is_some() { vec![holidays, days_of_month] } else { vec![holidays] };
+    Ok(Some(Calendar { weeks, regressors }))
 }
 
 /// One table for every column behind the first two, from weeks to days.
