@@ -14,9 +14,9 @@ use super::SeriesForecast;
 /// The probability at which origins are compared with each other.
 const WATCHED: f64 = 0.95;
 /// Origins of which nothing is known, per deviation of the share within; at least, and at most.
-const UNKNOWN_PER_DEVIATION: f64 = 24.0;
-const UNKNOWN_LEAST: f64 = 0.15;
-const UNKNOWN_MOST: f64 = 0.8;
+const UNKNOWN_PER_DEVIATION: f64 = 30.0;
+const UNKNOWN_LEAST: f64 = 0.1;
+const UNKNOWN_MOST: f64 = 1.0;
 
 /// An earlier forecast: after `origin`, of one series.
 #[derive(Clone, Debug)]

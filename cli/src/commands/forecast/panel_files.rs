@@ -168,3 +168,52 @@ fn read_promotions(
     }
     Ok(tables)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    fn panel_of(files: &[(&str, &str)]) -> Outcome<Files> {
+        let dir = tempfile::tempdir().expect("a directory");
+        for (name, text) in files {
+            fs::write(dir.path().join(name), text).expect("written");
+        }
+        read(dir.path())
+    }
+
+    const SERIES: &str = "series_id,level,sku,eval\na,shop,\"PEARS, RED\",1\nb,shop,PEARS,0\n";
+    const CALENDAR: &str = "day,date,week,holiday\n0,2026-11-30,1,\n1,2026-12-01,1,Fair\n2,2026-12-02,2,\n";
+
+    #[test]
+    fn days_without_a_line_sold_nothing_and_empty_units_are_sold_out() {
+        let files = panel_of(&[
+            ("series.csv", SERIES),
+            ("sales.csv", "series_id,day,units\na,1,4\nb,0,\nb,2,1.5\n"),
+            ("calendar.csv", CALENDAR),
+            ("promo_weekly.csv", "series_id,week,display\nb,2,3\n"),
+        ])
+        .expect("a panel");
+        assert_eq!(files.panel.demand(0), [0.0, 4.0, 0.0]);
+        assert!(files.panel.demand(1)[0].is_nan() && files.panel.demand(1)[1..] == [0.0, 1.5]);
+        assert_eq!((files.series[0].scored, files.series[1].scored), (true, false));
+        let view = files.panel.observed(2).expect("two days");
+        assert_eq!(view.own(0, 1), [0.0, 0.0, 3.0_f32.asinh()]);
+        assert_eq!((view.calendar(0), view.calendar(1)), (&[0.0, 1.0, 0.0][..], &[30.0, 1.0, 2.0][..]));
+    }
+
+    #[test]
+    fn what_is_wrong_is_named_with_file_and_line() {
+        let message = |files: &[(&str, &str)]| panel_of(files).err().expect("refused").message;
+        assert!(message(&[]).contains("holds neither series.csv nor series.csv.gz"));
+        let unknown = message(&[("series.csv", SERIES), ("sales.csv", "series_id,day,units\nc,1,4\n")]);
+        assert!(unknown.contains("sales.csv, line 2: series c is not in series.csv"), "{unknown}");
+        let text = message(&[("series.csv", SERIES), ("sales.csv", "series_id,day,units\na,x,4\n")]);
+        assert!(text.contains("line 2: \"x\" in column day is no number"), "{text}");
+        let late = [("series.csv", SERIES), ("sales.csv", "series_id,day,units\na,3,4\n"), ("calendar.csv", CALENDAR)];
+        assert!(message(&late).contains("sales end on day 4, the calendar has 3 days"));
+        let returned = [("series.csv", SERIES), ("sales.csv", "series_id,day,units\na,1,-4\n")];
+        assert!(message(&returned).contains("demand -4"));
+    }
+}
