@@ -266,9 +266,9 @@ pub enum ForecastCommand {
 #[derive(Args, Debug)]
 pub struct ForecastBacktestArgs {
     /// Directory of the panel: series.csv and sales.csv, with calendar.csv and promo_weekly.csv where there are any; each
-    /// also gzipped.
+    /// also gzipped, or as Parquet. Without it, the daily sales of the warehouse.
     #[arg(long, value_name = "DIR")]
-    pub data: PathBuf,
+    pub data: Option<PathBuf>,
     /// Write every forecast to this CSV file (also .gz).
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,
@@ -294,8 +294,25 @@ pub enum BacktestModel {
 #[derive(Args, Debug)]
 pub struct ForecastFitArgs {
     /// Series and models with reference fits, as JSON: every model is fitted, and orders are chosen where asked for.
-    #[arg(long, value_name = "FILE")]
-    pub oracle: PathBuf,
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["data", "order", "seasonal"])]
+    pub oracle: Option<PathBuf>,
+    /// A table of series (series_id, day, units, or series_id, d0, d1, …) as CSV, also gzipped, or Parquet; or a directory
+    /// with sales.csv. A day without a line sold nothing, an empty field is not known. Without it, the daily sales of the
+    /// warehouse.
+    #[arg(long, value_name = "PATH")]
+    pub data: Option<PathBuf>,
+    /// p,d,q of the model, as in 1,1,1; without it orders are chosen for each series.
+    #[arg(long, value_name = "P,D,Q", value_delimiter = ',')]
+    pub order: Option<Vec<usize>>,
+    /// P,D,Q of its season.
+    #[arg(long, value_name = "P,D,Q", value_delimiter = ',', requires = "order")]
+    pub seasonal: Option<Vec<usize>>,
+    /// Days of a season.
+    #[arg(long, value_name = "DAYS", default_value_t = 7)]
+    pub period: usize,
+    /// Days to forecast.
+    #[arg(long, value_name = "DAYS", default_value_t = 7)]
+    pub horizon: usize,
 }
 
 #[derive(Args, Debug)]

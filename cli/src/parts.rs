@@ -149,6 +149,15 @@ impl Parts {
         Ok(OpenWarehouse { tables, warehouse })
     }
 
+    /// A warehouse engine of its own in a directory, beside the warehouse.
+    pub async fn engine_in(&self, dir: &Path) -> Outcome<OpenWarehouse> {
+        let url = format!("chdb://{}", dir.display());
+        let options = tables::OpenOptions { namespace: String::new(), data_dir: None, engine: Some(engine_command()?) };
+        let tables = tables::open(&url, options).await?;
+        let warehouse = Warehouse::new(tables.client().clone(), format!("warehouse engine in {}", dir.display()));
+        Ok(OpenWarehouse { tables, warehouse })
+    }
+
     /// [`Parts::warehouse`], brought to this version.
     pub async fn migrated_warehouse(&self) -> Outcome<OpenWarehouse> {
         let open = self.warehouse().await?;

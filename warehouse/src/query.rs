@@ -66,6 +66,9 @@ queries![
     KNOWN_COMMUNITIES "known_communities",
     KNOWN_SKUS "known_skus",
     KNOWN_NAMES "known_names",
+    DEMAND_SERIES "demand_series",
+    DEMAND_DAYS "demand_days",
+    FILE_ROWS "file_rows",
 ];
 
 /// The query of that name, as `linli warehouse query NAME` takes it.
@@ -146,6 +149,25 @@ pub(crate) async fn one<R: RowOwned + RowRead>(warehouse: &Warehouse, named: Nam
     rows.into_iter().next().ok_or_else(|| {
         Error::new(ErrorKind::Corrupt, format!("query \"{}\"", named.name), "no row where there is always one")
     })
+}
+
+/// The rows of a prepared query as CSV with a header, whatever its columns; NULL is an empty field.
+///
+/// # Errors
+/// [`ErrorKind::Reject`] where there are more than `bytes_max` of them; what the warehouse says otherwise.
+pub async fn csv(warehouse: &Warehouse, named: Named, query: Query, bytes_max: usize) -> Result<Vec<u8>> {
+    let query = query.with_setting("format_csv_null_representation", "");
+    let failed = |error| named_failure(warehouse, named, error);
+    let mut cursor = query.fetch_bytes("CSVWithNames").map_err(failed)?;
+    let mut rows = Vec::new();
+    while let Some(part) = cursor.next().await.map_err(failed)? {
+        if rows.len() + part.len() > bytes_max {
+            let object = format!("query \"{}\"", named.name);
+            return Err(Error::new(ErrorKind::Reject, object, format!("its rows are longer than {bytes_max} bytes")));
+        }
+        rows.extend_from_slice(&part);
+    }
+    Ok(rows)
 }
 
 pub(crate) fn named_failure(warehouse: &Warehouse, named: Named, error: clickhouse::error::Error) -> Error {

@@ -1,6 +1,7 @@
 //! The warehouse on the real engine, behind the same protocol as in production.
 
 mod answers;
+mod demand;
 mod facts;
 mod faults;
 mod live;

@@ -54,8 +54,10 @@ pub async fn run(command: Command, mut config: Config, output: &Output) -> Outco
         Command::Warehouse(WarehouseCommand::Migrate) => warehouse::migrate(&Parts::new(config)?, output).await,
         Command::Warehouse(WarehouseCommand::Load) => warehouse::load(&Parts::new(config)?, output).await,
         Command::Backfill(args) => backfill::run(&Parts::new(config)?, &args, output).await,
-        Command::Forecast(ForecastCommand::Fit(args)) => forecast::fit(&args, output),
-        Command::Forecast(ForecastCommand::Backtest(args)) => forecast::backtest::run(&args, output),
+        Command::Forecast(ForecastCommand::Fit(args)) => forecast::fit::run(&args, &Parts::new(config)?, output).await,
+        Command::Forecast(ForecastCommand::Backtest(args)) => {
+            forecast::backtest::run(&args, &Parts::new(config)?, output).await
+        }
         Command::DeadLetter(command) => dead_letter::run(&Parts::new(config)?, &command, output).await,
         Command::Check => check::run(&Parts::new(config)?, output).await,
         Command::Bench(BenchCommand::Stream(args)) => bench::stream(&Parts::new(config)?, &args, output).await,

@@ -12,11 +12,13 @@ use linli_forecasting::demand::{DemandModel, FittedDemand, SeriesForecast};
 use linli_forecasting::distribution::{LEVELS, Summary};
 use serde::Serialize;
 
+use super::folder::Folder;
 use super::panel_files::{self, Files};
 use crate::accounting::fine_cpu_seconds;
 use crate::args::{BacktestModel, ForecastBacktestArgs};
 use crate::failure::{Failure, Kind, Outcome};
 use crate::output::Output;
+use crate::parts::Parts;
 
 /// Days that are forecast.
 const HORIZON: usize = 3;
@@ -74,8 +76,8 @@ struct Plan {
     daily: Vec<usize>,
 }
 
-pub fn run(args: &ForecastBacktestArgs, output: &Output) -> Outcome {
-    let files = panel_files::read(&args.data)?;
+pub async fn run(args: &ForecastBacktestArgs, parts: &Parts, output: &Output) -> Outcome {
+    let files = panel_files::read(&Folder::open(args.data.as_deref(), parts).await?)?;
     let plan = Plan::of(args, files.panel.days())?;
     let scored: Vec<usize> = (0..files.series.len()).filter(|at| files.series[*at].scored).collect();
     if scored.is_empty() {

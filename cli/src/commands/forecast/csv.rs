@@ -21,18 +21,18 @@ pub struct CsvFile {
 pub type Fields = Vec<String>;
 
 impl CsvFile {
-    /// Opens `DIR/NAME`, or `DIR/NAME.gz` where only that is there; `None` where neither is.
-    pub fn find(dir: &Path, name: &str) -> Outcome<Option<CsvFile>> {
-        let plain = dir.join(name);
-        let zipped = dir.join(format!("{name}.gz"));
-        let open = |path: &Path| File::open(path).map_err(|error| unreadable(path, &error));
-        let (path, source): (PathBuf, Box<dyn Read>) = if plain.exists() {
-            (plain.clone(), Box::new(open(&plain)?))
-        } else if zipped.exists() {
-            (zipped.clone(), Box::new(MultiGzDecoder::new(BufReader::new(open(&zipped)?))))
-        } else {
-            return Ok(None);
+    /// Opens a file, unzipped where its name ends on `.gz`.
+    pub fn open(path: &Path) -> Outcome<CsvFile> {
+        let file = File::open(path).map_err(|error| unreadable(path, &error))?;
+        let source: Box<dyn Read> = match path.extension().is_some_and(|extension| extension == "gz") {
+            true => Box::new(MultiGzDecoder::new(BufReader::new(file))),
+            false => Box::new(file),
         };
+        CsvFile::from(path.to_owned(), source)
+    }
+
+    /// From what `path` was turned into.
+    pub fn from(path: PathBuf, source: Box<dyn Read>) -> Outcome<CsvFile> {
         let mut file = CsvFile {
             path,
             header: Vec::new(),
@@ -41,7 +41,7 @@ impl CsvFile {
             number: 0,
         };
         file.header = file.next_line()?.ok_or_else(|| file.wrong("it is empty"))?;
-        Ok(Some(file))
+        Ok(file)
     }
 
     /// The place of a column.

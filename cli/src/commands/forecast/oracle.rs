@@ -101,7 +101,7 @@ pub fn run(cases: &Cases) -> Results {
     results
 }
 
-fn refusal(name: &str, error: &Error) -> Refusal {
+pub(super) fn refusal(name: &str, error: &Error) -> Refusal {
     Refusal { name: name.to_owned(), error: format!("{error} ({})", error.hint()) }
 }
 
@@ -153,11 +153,14 @@ fn fit(case: &FitCase) -> Result<Fit, Error> {
     })
 }
 
-fn by_term<T>(fitted: &FittedArima, value: impl Fn(&linli_forecasting::arima::Estimate) -> T) -> BTreeMap<String, T> {
+pub(super) fn by_term<T>(
+    fitted: &FittedArima,
+    value: impl Fn(&linli_forecasting::arima::Estimate) -> T,
+) -> BTreeMap<String, T> {
     fitted.estimates().iter().map(|estimate| (estimate.term.to_string(), value(estimate))).collect()
 }
 
-fn interval(forecast: &Forecast, level: f64) -> (Vec<f64>, Vec<f64>) {
+pub(super) fn interval(forecast: &Forecast, level: f64) -> (Vec<f64>, Vec<f64>) {
     forecast.steps().map(|step| step.interval(level)).unzip()
 }
 

@@ -1,13 +1,13 @@
 //! A panel from files: `series.csv`, `sales.csv`, and where there are any `calendar.csv` and `promo_weekly.csv` (each also `.gz`).
 
 use std::collections::HashMap;
-use std::path::Path;
 
 use chrono::Datelike;
 use linli_forecasting::{Labels, Panel};
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::csv::CsvFile;
+use super::folder::Folder;
 use crate::failure::{Failure, Kind, Outcome};
 
 /// Most days of a panel: ten years.
@@ -28,7 +28,7 @@ pub struct Named {
 }
 
 /// Reads the files of a directory.
-pub fn read(dir: &Path) -> Outcome<Files> {
+pub fn read(dir: &Folder) -> Outcome<Files> {
     let (series, labels) = read_series(dir)?;
     let places: HashMap<&str, usize> = series.iter().enumerate().map(|(at, named)| (named.id.as_str(), at)).collect();
     let calendar = read_calendar(dir)?;
@@ -51,14 +51,14 @@ pub fn read(dir: &Path) -> Outcome<Files> {
     Ok(Files { panel, series })
 }
 
-fn required(dir: &Path, name: &str) -> Outcome<CsvFile> {
-    CsvFile::find(dir, name)?.ok_or_else(|| {
-        Failure::new(Kind::Input, format!("{} holds neither {name} nor {name}.gz", dir.display()))
+fn required(dir: &Folder, name: &str) -> Outcome<CsvFile> {
+    dir.find(name)?.ok_or_else(|| {
+        Failure::new(Kind::Input, format!("{} holds neither {name} nor {name}.gz", dir.name()))
             .hint("a panel is series.csv and sales.csv, with calendar.csv and promo_weekly.csv where there are any")
     })
 }
 
-fn read_series(dir: &Path) -> Outcome<(Vec<Named>, Vec<Labels>)> {
+fn read_series(dir: &Folder) -> Outcome<(Vec<Named>, Vec<Labels>)> {
     let mut file = required(dir, "series.csv")?;
     let id = file.column("series_id")?;
     let [level, community, sku, department, category] =
@@ -92,7 +92,7 @@ struct Sale {
     units: f64,
 }
 
-fn read_sales(dir: &Path, places: &HashMap<&str, usize>) -> Outcome<Vec<Sale>> {
+fn read_sales(dir: &Folder, places: &HashMap<&str, usize>) -> Outcome<Vec<Sale>> {
     let mut file = required(dir, "sales.csv")?;
     let (id, day, units) = (file.column("series_id")?, file.column("day")?, file.column("units")?);
     let mut sales = Vec::new();
@@ -118,8 +118,8 @@ struct Calendar {
     regressors: Vec<Vec<f32>>,
 }
 
-fn read_calendar(dir: &Path) -> Outcome<Option<Calendar>> {
-    let Some(mut file) = CsvFile::find(dir, "calendar.csv")? else { return Ok(None) };
+fn read_calendar(dir: &Folder) -> Outcome<Option<Calendar>> {
+    let Some(mut file) = dir.find("calendar.csv")? else { return Ok(None) };
     let (day, week, holiday) = (file.column("day")?, file.column("week")?, file.optional_column("holiday"));
     let date = file.optional_column("date");
     let (mut weeks, mut holidays, mut days_of_month) = (Vec::new(), Vec::new(), Vec::new());
@@ -141,12 +141,12 @@ fn read_calendar(dir: &Path) -> Outcome<Option<Calendar>> {
 
 /// One table for every column behind the first two, from weeks to days.
 fn read_promotions(
-    dir: &Path,
+    dir: &Folder,
     places: &HashMap<&str, usize>,
     series: usize,
     weeks: &[usize],
 ) -> Outcome<Vec<Vec<f32>>> {
-    let Some(mut file) = CsvFile::find(dir, "promo_weekly.csv")? else { return Ok(Vec::new()) };
+    let Some(mut file) = dir.find("promo_weekly.csv")? else { return Ok(Vec::new()) };
     let (id, week) = (file.column("series_id")?, file.column("week")?);
     let columns: Vec<usize> = (0..file.header().len()).filter(|column| *column != id && *column != week).collect();
     let mut days_of_week: HashMap<usize, Vec<usize>> = HashMap::new();
@@ -180,7 +180,7 @@ mod tests {
         for (name, text) in files {
             fs::write(dir.path().join(name), text).expect("written");
         }
-        read(dir.path())
+        read(&Folder::of(dir.path()))
     }
 
     const SERIES: &str = "series_id,level,sku,eval\na,shop,\"PEARS, RED\",1\nb,shop,PEARS,0\n";

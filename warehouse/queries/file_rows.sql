@@ -1,0 +1,2 @@
+-- What does a file in the format Parquet hold?
+select * from file({path:String}, 'Parquet')

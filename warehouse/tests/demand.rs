@@ -1,0 +1,73 @@
+//! Daily demand for forecasts: from the warehouse's sales, and from files that its engine reads.
+
+use expect_test::expect;
+use linli_schemas::Topic;
+use linli_warehouse::ErrorKind;
+use linli_warehouse::query::{self, Named};
+
+use super::support::records::{imported, item, order};
+use super::support::{Bench, DAY, DAY_MS};
+
+async fn csv(bench: &Bench, named: Named, path: Option<&str>) -> String {
+    let mut asked = bench.warehouse.query(named.sql);
+    if let Some(path) = path {
+        asked = asked.param("path", path);
+    }
+    String::from_utf8(query::csv(&bench.warehouse, named, asked, 1 << 20).await.expect("rows")).expect("UTF-8")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn series_are_communities_and_skus_and_days_count_from_the_first() {
+    let bench = Bench::new("demand_sales").await;
+    for (id, community, sku, day, quantity) in [(1, 5, 77, 0, 6), (2, 5, 78, 2, 1), (3, 6, 77, 30, 4)] {
+        let at = DAY + day * DAY_MS + 3_600_000;
+        let key = || community.to_string();
+        let paid = imported("orders", &format!("e{id}"), 0, at, order(id, community, 700, Some(at)));
+        let line = imported("order_items", &format!("e{id}"), 1, at, item(id, 1, community, sku, quantity, 333));
+        bench.append(Topic::Orders, &[(key(), paid)]).await;
+        bench.append(Topic::OrderItems, &[(key(), line)]).await;
+    }
+    bench.load_facts().await;
+    // More was given back than bought: that is no demand.
+    let given_back = "insert into community_sales values ('2026-12-02', 6, 77, -2, -666, 0, 1)";
+    bench.warehouse.execute(given_back).await.expect("a day");
+    expect![[r#"
+        "series_id","level","community","sku"
+        "5/77","community_sku","5","77"
+        "5/78","community_sku","5","78"
+        "6/77","community_sku","6","77"
+    "#]]
+    .assert_eq(&csv(&bench, query::DEMAND_SERIES, None).await);
+    expect![[r#"
+        "series_id","day","units"
+        "5/77",0,6
+        "5/78",2,1
+        "6/77",30,4
+        "6/77",31,0
+    "#]]
+    .assert_eq(&csv(&bench, query::DEMAND_DAYS, None).await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_parquet_file_is_read_whatever_its_columns_and_not_beyond_a_bound() {
+    let bench = Bench::new("demand_files").await;
+    let dir = tempfile::tempdir().expect("a directory");
+    let path = dir.path().join("it's.parquet");
+    let path = path.to_str().expect("UTF-8");
+    let literal = path.replace('\'', "\\'");
+    let rows = "select * from values('series_id String, d0 Nullable(Float64), d1 Int32', ('a', 1.5, 2), ('b, \"c\"', NULL, 0))";
+    bench
+        .warehouse
+        .execute(&format!("insert into function file('{literal}', 'Parquet') {rows}"))
+        .await
+        .expect("written");
+    expect![[r#"
+        "series_id","d0","d1"
+        "a",1.5,2
+        "b, ""c""",,0
+    "#]]
+    .assert_eq(&csv(&bench, query::FILE_ROWS, Some(path)).await);
+    let asked = bench.warehouse.query(query::FILE_ROWS.sql).param("path", path);
+    let error = query::csv(&bench.warehouse, query::FILE_ROWS, asked, 20).await.expect_err("too long");
+    assert_eq!(error.kind, ErrorKind::Reject, "{error}");
+}
