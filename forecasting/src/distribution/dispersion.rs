@@ -69,18 +69,14 @@ impl Dispersion {
         let weight = |o: &Observation| o.mean / (o.mean + 1.0);
         let mut normal = [[ExactSum::default(); FEATURES]; FEATURES];
         for o in observations.iter().filter(usable) {
-            for i in 0..FEATURES {
-                for j in 0..=i {
-                    normal[i][j].add(weight(o) * o.features[i] * o.features[j]);
+            for (row, of_row) in normal.iter_mut().zip(o.features) {
+                for (sum, of_column) in row.iter_mut().zip(o.features) {
+                    sum.add(weight(o) * of_row * of_column);
                 }
             }
         }
-        let mut matrix = [[0.0; FEATURES]; FEATURES];
-        for i in 0..FEATURES {
-            for j in 0..FEATURES {
-                matrix[i][j] = normal[i.max(j)][i.min(j)].value() + if i == j { RIDGE } else { 0.0 };
-            }
-        }
+        let matrix: [[f64; FEATURES]; FEATURES] =
+            std::array::from_fn(|i| std::array::from_fn(|j| normal[i][j].value() + if i == j { RIDGE } else { 0.0 }));
         let mut coefficients = prior;
         for _ in 0..ROUNDS {
             let current = Dispersion { coefficients };
@@ -92,10 +88,7 @@ impl Dispersion {
                     sum.add(weight(o) * relative * feature);
                 }
             }
-            let mut right = [0.0; FEATURES];
-            for i in 0..FEATURES {
-                right[i] = slope[i].value() + RIDGE * (prior[i] - coefficients[i]);
-            }
+            let right = std::array::from_fn(|i| slope[i].value() + RIDGE * (prior[i] - coefficients[i]));
             let Some(step) = solve(matrix, right) else { break };
             for (coefficient, step) in coefficients.iter_mut().zip(step) {
                 *coefficient += step.clamp(-1.0, 1.0);

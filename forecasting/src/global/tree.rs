@@ -97,7 +97,7 @@ impl Tree {
             growing.extend(leaf.split(data, features, best, node));
         }
         for leaf in growing {
-            let total = leaf.histogram.first().map_or(Cell::default(), |cells| sum(cells));
+            let total = leaf.histogram.first().map_or(Cell::default(), sum);
             let value =
                 -total.gradient as f64 * data.gradient_unit / (total.hessian as f64 * data.hessian_unit + RIDGE);
             tree.link(leaf.parent, LEAF | tree.leaves.len() as u16);

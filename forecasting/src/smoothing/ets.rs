@@ -8,7 +8,10 @@ use super::search::simplex;
 use super::state::{Components, ErrorKind, Season, States, Trend, Weights};
 
 /// Rounds of the search.
-const ROUNDS: usize = 160;
+const ROUNDS: usize = 200;
+/// Log-likelihood within which the search ends: at first, and when the best model is polished.
+const NEAR: f64 = 1e-3;
+const NEARER: f64 = 1e-8;
 /// Most steps ahead.
 const STEPS_MAX: usize = 1024;
 const PERIOD_MAX: usize = 366;
@@ -32,6 +35,8 @@ pub struct FittedEts {
     /// Mean squared error: of one step, relative where errors are multiplicative.
     variance: f64,
     seen: usize,
+    /// Where the search ended; empty where nothing was searched.
+    point: Vec<f64>,
 }
 
 impl Ets {
@@ -55,6 +60,11 @@ impl Ets {
     /// [`Error::TooShort`] for fewer values than parameters and two seasons, [`Error::NoVariation`] for a constant series,
     /// [`Error::InvalidModel`] for multiplicative parts on values that are not all above 0.
     pub fn fit(&self, series: &Series) -> Result<FittedEts> {
+        self.check(series)?;
+        self.search(series, None, NEARER)
+    }
+
+    fn check(&self, series: &Series) -> Result<()> {
         let components = &self.components;
         let season = if components.season == Season::None { 0 } else { 2 * components.period };
         let needed = (components.parameters() + 2).max(season).max(4);
@@ -68,17 +78,26 @@ impl Ets {
             let reason = "multiplicative parts need values above 0";
             return Err(Error::InvalidModel { model: components.name(), reason });
         }
+        Ok(())
+    }
+
+    /// Searches from a point, or from the usual one.
+    fn search(&self, series: &Series, from: Option<&[f64]>, near: f64) -> Result<FittedEts> {
+        let components = &self.components;
         let start = start(components, series.values());
         let scale = scale(series.values());
         let loss = |point: &[f64]| {
             let (weights, states) = unpacked(components, point, &start, scale);
             -run(components, &weights, &mut states.clone(), series.values()).0
         };
-        let point = simplex(loss, &first_point(components), ROUNDS);
-        // A simplex may lie flat: once more from where it ended.
-        let point = simplex(loss, &point, ROUNDS);
+        let usual = first_point(components);
+        let mut point = simplex(loss, from.unwrap_or(&usual), ROUNDS, near);
+        if near <= NEARER {
+            // A simplex may lie flat: once more from where it ended.
+            point = simplex(loss, &point, ROUNDS, near);
+        }
         let (weights, initial) = unpacked(components, &point, &start, scale);
-        Ok(FittedEts::with(*components, weights, initial, series))
+        Ok(FittedEts { point, ..FittedEts::with(*components, weights, initial, series) })
     }
 }
 
@@ -87,7 +106,16 @@ impl FittedEts {
     pub fn with(components: Components, weights: Weights, initial: States, series: &Series) -> FittedEts {
         let mut last = initial.clone();
         let (log_likelihood, variance) = run(&components, &weights, &mut last, series.values());
-        FittedEts { components, weights, initial, last, log_likelihood, variance, seen: series.observed() }
+        FittedEts {
+            components,
+            weights,
+            initial,
+            last,
+            log_likelihood,
+            variance,
+            seen: series.observed(),
+            point: Vec::new(),
+        }
     }
 
     pub fn components(&self) -> &Components {
@@ -134,7 +162,7 @@ impl FittedEts {
         Ok((0..steps)
             .map(|_| {
                 let forecast = self.components.next(&states, &self.weights);
-                self.components.step(&mut states, &self.weights, None);
+                self.components.pass(&mut states, &self.weights);
                 forecast
             })
             .collect())
@@ -204,7 +232,7 @@ impl AutoEts {
                 for trend in [Trend::None, Trend::Additive, Trend::Damped] {
                     let components = Components { error, trend, season, period: self.period };
                     let Ok(ets) = Ets::new(components) else { continue };
-                    match ets.fit(series) {
+                    match ets.check(series).and_then(|()| ets.search(series, None, NEAR)) {
                         Ok(fitted) if best.as_ref().is_none_or(|best| fitted.aicc() < best.aicc()) => {
                             best = Some(fitted);
                         }
@@ -214,7 +242,8 @@ impl AutoEts {
                 }
             }
         }
-        best.ok_or_else(|| first_error.unwrap_or(Error::NoOptimum { model: "AutoETS".to_owned() }))
+        let best = best.ok_or_else(|| first_error.unwrap_or(Error::NoOptimum { model: "AutoETS".to_owned() }))?;
+        Ets { components: best.components }.search(series, Some(&best.point), NEARER)
     }
 
     /// Many series, on all cores, in their order.
@@ -226,24 +255,33 @@ impl AutoEts {
 /// Log-likelihood and mean squared error; states end up after the last value.
 fn run(components: &Components, weights: &Weights, states: &mut States, values: &[f64]) -> (f64, f64) {
     let (mut squares, mut logs, mut count) = (0.0, 0.0, 0.0);
+    let period = states.season.len();
+    // The season is walked around in place, and put in order at the end.
+    let mut at = 0;
     for value in values {
-        if value.is_nan() {
-            components.step(states, weights, None);
-            continue;
-        }
-        let forecast = components.next(states, weights);
-        let error = components.step(states, weights, Some(*value));
-        if components.error == ErrorKind::Multiplicative {
-            if forecast <= 0.0 {
-                return (f64::NEG_INFINITY, f64::INFINITY);
+        let term = states.season.get(at).copied();
+        let now = components.now(states.level, states.trend, term, weights);
+        let seen = (!value.is_nan()).then_some(*value);
+        if let Some(value) = seen {
+            let error = value - now.forecast;
+            if components.error == ErrorKind::Multiplicative {
+                if now.forecast <= 0.0 {
+                    return (f64::NEG_INFINITY, f64::INFINITY);
+                }
+                squares += (error / now.forecast).powi(2);
+                logs += now.forecast.ln();
+            } else {
+                squares += error * error;
             }
-            squares += (error / forecast).powi(2);
-            logs += forecast.ln();
-        } else {
-            squares += error * error;
+            count += 1.0;
         }
-        count += 1.0;
+        let term = components.moved(&mut states.level, &mut states.trend, term, &now, weights, seen);
+        if period > 0 {
+            states.season[at] = term;
+            at = if at + 1 == period { 0 } else { at + 1 };
+        }
     }
+    states.season.rotate_left(at);
     let variance: f64 = squares / count;
     let log_likelihood = -0.5 * count * ((2.0 * std::f64::consts::PI).ln() + variance.max(1e-300).ln() + 1.0) - logs;
     (if log_likelihood.is_nan() { f64::NEG_INFINITY } else { log_likelihood }, variance)

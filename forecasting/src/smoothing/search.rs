@@ -15,8 +15,9 @@ pub(super) fn golden(loss: impl Fn(f64) -> f64, low: f64, high: f64) -> f64 {
     0.5 * (left + right)
 }
 
-/// The best of a simplex that crawled downhill (Nelder and Mead 1965), all coordinates kept within [0, 1].
-pub(super) fn simplex(loss: impl Fn(&[f64]) -> f64, start: &[f64], rounds: usize) -> Vec<f64> {
+/// The best of a simplex that crawled downhill (Nelder and Mead 1965), all coordinates kept within [0, 1]; ends
+/// where the corners differ by no more than `near`.
+pub(super) fn simplex(loss: impl Fn(&[f64]) -> f64, start: &[f64], rounds: usize, near: f64) -> Vec<f64> {
     let size = start.len();
     let bounded = |point: Vec<f64>| -> (f64, Vec<f64>) {
         let point: Vec<f64> = point.into_iter().map(|x| x.clamp(0.0, 1.0)).collect();
@@ -32,7 +33,8 @@ pub(super) fn simplex(loss: impl Fn(&[f64]) -> f64, start: &[f64], rounds: usize
     for _ in 0..rounds {
         corners.sort_by(|a, b| a.0.total_cmp(&b.0));
         let (best, worst) = (corners[0].0, corners[size].0);
-        if !(worst - best > 1e-9 * (1.0 + best.abs())) {
+        // Equal infinities have no difference.
+        if (worst - best).is_nan() || worst - best <= near {
             break;
         }
         let centre: Vec<f64> =

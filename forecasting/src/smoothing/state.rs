@@ -90,57 +90,71 @@ impl Components {
 
     /// Forecast of the next period.
     pub(super) fn next(&self, states: &States, weights: &Weights) -> f64 {
-        let base = states.level + self.faded(states, weights);
-        match self.season {
-            Season::None => base,
-            Season::Additive => base + states.season[0],
-            Season::Multiplicative => base * states.season[0],
-        }
+        self.now(states.level, states.trend, states.season.first().copied(), weights).forecast
     }
 
-    fn faded(&self, states: &States, weights: &Weights) -> f64 {
-        match self.trend {
+    /// What is to be expected of a period, from the states before it.
+    pub(super) fn now(&self, level: f64, trend: f64, term: Option<f64>, weights: &Weights) -> Now {
+        let trend = match self.trend {
             Trend::None => 0.0,
-            Trend::Additive => states.trend,
-            Trend::Damped => weights.phi * states.trend,
+            Trend::Additive => trend,
+            Trend::Damped => weights.phi * trend,
+        };
+        let base = level + trend;
+        let forecast = match self.season {
+            Season::None => base,
+            Season::Additive => base + term.unwrap_or(0.0),
+            Season::Multiplicative => base * term.unwrap_or(1.0),
+        };
+        Now { trend, base, forecast }
+    }
+
+    /// Moves the states by a period that was not seen.
+    pub(super) fn pass(&self, states: &mut States, weights: &Weights) {
+        let term = states.season.first().copied();
+        let now = self.now(states.level, states.trend, term, weights);
+        self.moved(&mut states.level, &mut states.trend, term, &now, weights, None);
+        if !states.season.is_empty() {
+            states.season.rotate_left(1);
         }
     }
 
-    /// Moves the states by one period; `None` is a period that was not seen, which changes nothing but time.
-    pub(super) fn step(&self, states: &mut States, weights: &Weights, seen: Option<f64>) -> f64 {
-        let forecast = self.next(states, weights);
-        let trend = self.faded(states, weights);
-        let base = states.level + trend;
-        // The error in units, whatever its kind: multiplicative models scale it back by the forecast.
-        let error = seen.map_or(0.0, |value| value - forecast);
-        let season = states.season.first().copied();
+    /// Moves level and trend by one period and gives its seasonal term for the next season; `None` is a period that was not
+    /// seen, which changes nothing but time.
+    ///
+    /// With multiplicative errors `x_t = w + (its base) ε`, `ε` the error over the forecast, which comes to the same gains
+    /// as below (Hyndman et al. 2008, tables 2.2 and 2.3).
+    pub(super) fn moved(
+        &self,
+        level: &mut f64,
+        trend: &mut f64,
+        term: Option<f64>,
+        now: &Now,
+        weights: &Weights,
+        seen: Option<f64>,
+    ) -> f64 {
+        let error = seen.map_or(0.0, |value| value - now.forecast);
+        let term = term.unwrap_or(0.0);
         let (per_level, per_season) = match self.season {
-            Season::Multiplicative => (error / guard(season.unwrap_or(1.0)), error / guard(base)),
+            Season::Multiplicative => {
+                let relative = error / guard(now.forecast);
+                (now.base * relative, term * relative)
+            }
             Season::None | Season::Additive => (error, error),
         };
-        let (level_gain, season_gain) = match self.error {
-            ErrorKind::Additive => (per_level, per_season),
-            ErrorKind::Multiplicative => {
-                // x_t = w + (their sum) ε with ε = error / forecast (Hyndman et al. 2008, table 2.3).
-                let relative = error / guard(forecast);
-                match self.season {
-                    Season::Multiplicative => (base * relative, season.unwrap_or(1.0) * relative),
-                    Season::None | Season::Additive => (forecast * relative, forecast * relative),
-                }
-            }
-        };
-        states.level = base + weights.alpha * level_gain;
+        *level = now.base + weights.alpha * per_level;
         if self.trend != Trend::None {
-            states.trend = trend + weights.beta * level_gain;
+            *trend = now.trend + weights.beta * per_level;
         }
-        if let Some(term) = season {
-            states.season.rotate_left(1);
-            if let Some(last) = states.season.last_mut() {
-                *last = term + weights.gamma * season_gain;
-            }
-        }
-        error
+        term + weights.gamma * per_season
     }
+}
+
+/// What is expected of a period: what is left of the trend, level with it, and with the season.
+pub(super) struct Now {
+    pub trend: f64,
+    pub base: f64,
+    pub forecast: f64,
 }
 
 /// Never a division by nothing.

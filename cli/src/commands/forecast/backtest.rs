@@ -84,7 +84,7 @@ pub async fn run(args: &ForecastBacktestArgs, parts: &Parts, output: &Output) ->
         return Err(Failure::new(Kind::Input, "no series of series.csv is to be scored")
             .hint("leave the column eval out, or set it to 1 for some"));
     }
-    let mut rows = args.out.as_deref().map(|path| Rows::create(path)).transpose()?;
+    let mut rows = args.out.as_deref().map(Rows::create).transpose()?;
     let mut all: Vec<usize> = plan.scored.iter().chain(&plan.daily).copied().collect();
     all.sort_unstable();
     all.dedup();
