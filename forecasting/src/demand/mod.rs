@@ -11,7 +11,7 @@ use rayon::prelude::*;
 
 use crate::distribution::Summary;
 use crate::global::{Context, FittedGlobal};
-use crate::panel::{Grouping, View};
+use crate::panel::{Grouping, View, WEEK};
 use crate::pooled::{FittedPooled, HORIZON_MAX, Pooled};
 use crate::{Error, Result};
 use spread::{Earlier, Spread};
@@ -39,6 +39,17 @@ pub struct SeriesForecast {
     pub steps: Vec<Summary>,
     /// Of the total of the first 2, 3, … days.
     pub totals: Vec<Summary>,
+}
+
+/// What went into the forecast of a series.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Explanation {
+    /// Days in which its level forgets half.
+    pub half_life_days: f64,
+    /// Factors of the days of the week, shared with its category; the first for days whose number is divisible by 7.
+    pub profile: [f64; WEEK],
+    /// Of the trees over all series, 0 to 1; the rest is the pooled profile's. 0 where the history is too short for trees.
+    pub share_of_trees: f64,
 }
 
 impl DemandModel {
@@ -100,8 +111,16 @@ impl FittedDemand {
         series.par_iter().map(|series| self.forecast(view, context.as_ref(), *series)).collect()
     }
 
-    /// Of the trees in the forecast of this series, 0 to 1; the rest is the pooled profile's.
-    pub fn share_of_trees(&self, series: usize) -> f64 {
+    /// Why a series got the forecast that it got.
+    pub fn explain(&self, series: usize) -> Explanation {
+        Explanation {
+            half_life_days: self.pooled.half_life(series),
+            profile: *self.pooled.profile(series),
+            share_of_trees: self.share_of_trees(series),
+        }
+    }
+
+    fn share_of_trees(&self, series: usize) -> f64 {
         self.global.as_ref().map_or(0.0, |global| global.shares[global.level.of(series)])
     }
 

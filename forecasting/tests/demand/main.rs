@@ -76,6 +76,16 @@ fn order_of_series_and_number_of_threads_change_no_bit() {
 }
 
 #[test]
+fn a_forecast_says_why_it_is_what_it_is() {
+    let panel = shop(250, 150, 9).panel();
+    let fitted = DemandModel::new(3).expect("a horizon").fit(panel.observed(150).expect("days")).expect("fits");
+    let why = fitted.explain(3);
+    assert!((why.profile.iter().sum::<f64>() / 7.0 - 1.0).abs() < 1e-9, "{why:?}");
+    assert!(why.profile[5] > 1.2 && why.profile[0] < 0.85, "{why:?}");
+    assert!((7.0..=42.0).contains(&why.half_life_days) && (0.0..=1.0).contains(&why.share_of_trees), "{why:?}");
+}
+
+#[test]
 fn a_sold_out_day_is_not_a_day_without_demand() {
     let mut demand = vec![10.0; 140];
     demand[100..].iter_mut().step_by(2).for_each(|units| *units = f64::NAN);

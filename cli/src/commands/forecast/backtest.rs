@@ -283,6 +283,10 @@ enum Sink {
 impl Rows {
     fn create(path: &Path) -> Outcome<Rows> {
         let shown = path.display().to_string();
+        if path.extension().is_some_and(|extension| extension == "parquet") {
+            return Err(Failure::new(Kind::Config, format!("{shown}: forecasts are written as CSV"))
+                .hint("name a file that ends with .csv or .csv.gz"));
+        }
         let file = BufWriter::new(File::create(path).map_err(|error| unwritable(&shown, &error))?);
         let zipped = path.extension().is_some_and(|extension| extension == "gz");
         let sink =
