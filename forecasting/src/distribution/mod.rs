@@ -27,6 +27,19 @@ pub struct Summary {
     pub quantiles: [f64; LEVELS.len()],
 }
 
+impl Summary {
+    /// The quantile at any probability: on the line between the two that are published beside it; below the lowest that one,
+    /// above the highest that one.
+    pub fn quantile(&self, level: f64) -> f64 {
+        let after = LEVELS.partition_point(|published| *published < level);
+        if after == 0 || after == LEVELS.len() {
+            return self.quantiles[after.min(LEVELS.len() - 1)];
+        }
+        let share = (level - LEVELS[after - 1]) / (LEVELS[after] - LEVELS[after - 1]);
+        self.quantiles[after - 1] + share * (self.quantiles[after] - self.quantiles[after - 1])
+    }
+}
+
 /// A distribution of demand.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Distribution {
@@ -64,5 +77,33 @@ impl Distribution {
     /// Mean and quantiles at [`LEVELS`].
     pub fn summary(&self) -> Summary {
         Summary { mean: self.mean(), quantiles: LEVELS.map(|level| self.quantile(level)) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_summary_knows_its_own_quantiles_and_what_lies_between() {
+        let summary = Distribution::NegativeBinomial(NegativeBinomial::new(6.0, 3.0)).summary();
+        assert_eq!(LEVELS.map(|level| summary.quantile(level)), summary.quantiles);
+        assert_eq!(summary.quantile(0.925), 0.5 * (summary.quantiles[4] + summary.quantiles[5]));
+        assert_eq!((summary.quantile(0.0), summary.quantile(1.0)), (summary.quantiles[0], summary.quantiles[6]));
+    }
+
+    #[test]
+    fn quantiles_of_every_distribution_rise_and_start_at_zero_or_above() {
+        let all = [
+            Distribution::NegativeBinomial(NegativeBinomial::new(0.3, 1.7)),
+            Distribution::ZeroInflated(ZeroInflated::from_moments(2.0, 3.0, 0.7)),
+            Distribution::Empirical(Empirical::new([3.0, -1.0, 0.0, f64::NAN, 9.0])),
+            Distribution::Censored { mean: -1.0, deviation: 2.0 },
+        ];
+        for distribution in all {
+            let Summary { mean, quantiles } = distribution.summary();
+            assert!(mean >= 0.0 && quantiles[0] >= 0.0, "{distribution:?}");
+            assert!(quantiles.windows(2).all(|pair| pair[0] <= pair[1]), "{distribution:?} {quantiles:?}");
+        }
     }
 }
