@@ -114,7 +114,8 @@ fn read_sales(dir: &Folder, places: &HashMap<&str, usize>) -> Outcome<Vec<Sale>>
 struct Calendar {
     /// The week that each day belongs to.
     weeks: Vec<usize>,
-    /// Holidays; and where the file has dates, the day of the month: pay days are common to all.
+    /// Holidays; where the file has dates, the day of the month: pay days are common to all; and every column `x_…`, such as
+    /// days to a feast of the lunar calendar.
     regressors: Vec<Vec<f32>>,
 }
 
@@ -122,6 +123,8 @@ fn read_calendar(dir: &Folder) -> Outcome<Option<Calendar>> {
     let Some(mut file) = dir.find("calendar.csv")? else { return Ok(None) };
     let (day, week, holiday) = (file.column("day")?, file.column("week")?, file.optional_column("holiday"));
     let date = file.optional_column("date");
+    let others: Vec<usize> = (0..file.header().len()).filter(|at| file.header()[*at].starts_with("x_")).collect();
+    let mut known: Vec<Vec<f32>> = vec![Vec::new(); others.len()];
     let (mut weeks, mut holidays, mut days_of_month) = (Vec::new(), Vec::new(), Vec::new());
     while let Some(row) = file.next_row()? {
         let day: usize = file.number(&row, day)?;
@@ -134,8 +137,13 @@ fn read_calendar(dir: &Folder) -> Outcome<Option<Calendar>> {
             let date: chrono::NaiveDate = file.number(&row, column)?;
             days_of_month.push(date.day() as f32);
         }
+        for (values, column) in known.iter_mut().zip(&others) {
+            values.push(file.number(&row, *column)?);
+        }
     }
-    let regressors = if date.is_some() { vec![holidays, days_of_month] } else { vec![holidays] };
+    let mut regressors = vec![holidays];
+    regressors.extend(date.is_some().then_some(days_of_month));
+    regressors.extend(known);
     Ok(Some(Calendar { weeks, regressors }))
 }
 
@@ -201,6 +209,18 @@ mod tests {
         let view = files.panel.observed(2).expect("two days");
         assert_eq!(view.own(0, 1), [0.0, 0.0, 3.0_f32.asinh()]);
         assert_eq!((view.calendar(0), view.calendar(1)), (&[0.0, 1.0, 0.0][..], &[30.0, 1.0, 2.0][..]));
+    }
+
+    #[test]
+    fn columns_of_the_calendar_that_are_named_so_are_known_ahead() {
+        let calendar = "day,week,holiday,name,x_to_feast\n0,1,,a,2\n1,1,Fair,b,1\n2,2,,c,0.5\n";
+        let files = [("series.csv", SERIES), ("sales.csv", "series_id,day,units\na,1,4\n")];
+        let panel = panel_of(&[&files[..], &[("calendar.csv", calendar)]].concat()).expect("a panel").panel;
+        let view = panel.observed(2).expect("two days");
+        assert_eq!(view.calendar(1), [2.0, 1.0, 0.5]);
+        let wrong = calendar.replace("0.5", "soon");
+        let failure = panel_of(&[&files[..], &[("calendar.csv", wrong.as_str())]].concat()).err().expect("refused");
+        assert!(failure.message.contains("line 4: \"soon\" in column x_to_feast is no number"), "{}", failure.message);
     }
 
     #[test]
