@@ -266,7 +266,8 @@ pub enum ForecastCommand {
 #[derive(Args, Debug)]
 pub struct ForecastBacktestArgs {
     /// Directory of the panel: series.csv and sales.csv, with calendar.csv and promo_weekly.csv where there are any; each
-    /// also gzipped, or as Parquet. Without it, the daily sales of the warehouse.
+    /// also gzipped, or as Parquet. Columns x_… of the calendar are numbers that are known ahead, such as days to a feast.
+    /// Without it, the daily sales of the warehouse.
     #[arg(long, value_name = "DIR")]
     pub data: Option<PathBuf>,
     /// Write every forecast to this CSV file (also .gz).
