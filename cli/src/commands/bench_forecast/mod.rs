@@ -1,6 +1,7 @@
 //! `linli bench forecast`: fits a CPU second by model and length, and how near to the best likelihood they come.
 
 mod demand;
+mod scaling;
 mod series;
 
 use std::collections::BTreeMap;
@@ -49,6 +50,8 @@ struct Figures {
     share_within_0_01_loglik: f64,
     /// The same by model, then length.
     share_within_0_01_loglik_by_model: BTreeMap<&'static str, BTreeMap<usize, f64>>,
+    /// ARIMA(1,1,1) at the middle length over ever more series: in proportion, on all cores, in the same memory.
+    scaling: Vec<scaling::Scaled>,
     /// Series that were compared, and those without variation, which have no likelihood.
     compared: u64,
     without_variation: u64,
@@ -88,6 +91,8 @@ pub fn run(parts: &Parts, args: &BenchForecastArgs, output: &Output) -> Outcome 
         args.dump.as_ref().map(|path| File::create(path).map(BufWriter::new)).transpose().map_err(unwritable)?;
     let mut gathered = Gathered::default();
     let batch = Batch::new(Order::new(1, 1, 1))?;
+    let scaling = scaling::measure(&batch, &random, &*parts.clock);
+    let before_mb = Process::Own.peak_rss_mb();
     for length in LENGTHS {
         let fit = |chunk: &[Vec<f64>]| {
             let views: Vec<&[f64]> = chunk.iter().map(Vec::as_slice).collect();
@@ -122,11 +127,12 @@ pub fn run(parts: &Parts, args: &BenchForecastArgs, output: &Output) -> Outcome 
         seconds: seconds_since(&*parts.clock, started_ms),
         cpu_seconds: gathered.cpu_seconds,
         rows_per_cpu_second: gathered.rows as f64 / gathered.cpu_seconds.max(1e-9),
-        peak_rss_mb: Process::Own.peak_rss_mb(),
+        peak_rss_mb: Process::Own.peak_rss_mb().max(before_mb),
         threads: std::thread::available_parallelism().map_or(1, usize::from),
         fits_per_cpu_second: gathered.speed,
         share_within_0_01_loglik: gathered.near as f64 / gathered.compared.max(1) as f64,
         share_within_0_01_loglik_by_model: gathered.share,
+        scaling,
         compared: gathered.compared,
         without_variation: gathered.without_variation,
     };
@@ -247,5 +253,11 @@ fn text(figures: &Figures) -> String {
         100.0 * figures.share_within_0_01_loglik,
         figures.compared
     ));
+    lines.extend(figures.scaling.iter().map(|scaled| {
+        format!(
+            "{:>7} series: {:.2} CPU µs each, {:.1} cores, {:.0} MB at the peak",
+            scaled.series, scaled.cpu_us_a_series, scaled.cores_used, scaled.peak_rss_mb
+        )
+    }));
     lines.join("\n")
 }
