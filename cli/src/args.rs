@@ -270,18 +270,41 @@ pub struct ForecastBacktestArgs {
     /// Without it, the daily sales of the warehouse.
     #[arg(long, value_name = "DIR")]
     pub data: Option<PathBuf>,
-    /// Write every forecast to this CSV file (also .gz).
+    /// Write every forecast to this file: .csv, .csv.gz or .parquet.
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,
-    /// Last observed days to forecast after, as in 284,294. Otherwise eight, ten days apart, ten days before the end, and
-    /// for the series that are scored every day between them, on which restocking is simulated.
-    #[arg(long, value_name = "DAYS", value_delimiter = ',')]
-    pub origins: Vec<usize>,
+    /// Last observed days to forecast after, as in 284,294; or `daily`: every day of the last ten weeks, on which restocking
+    /// is simulated. Without it eight, ten days apart, ten days before the end, and for the series that are scored every day
+    /// between them.
+    #[arg(long, value_name = "DAYS")]
+    pub origins: Option<Origins>,
+    /// Score all series, not only those that series.csv marks (eval = 1).
+    #[arg(long)]
+    pub all_series: bool,
     /// Days for which what was learnt is used; levels are those of the day always.
     #[arg(long, value_name = "DAYS", default_value_t = 7)]
     pub refit_days: usize,
     #[arg(long, value_enum, default_value = "default")]
     pub model: BacktestModel,
+}
+
+/// Origins of a back-test.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Origins {
+    Daily,
+    Days(Vec<usize>),
+}
+
+impl std::str::FromStr for Origins {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Origins, String> {
+        if text == "daily" {
+            return Ok(Origins::Daily);
+        }
+        let day = |day: &str| day.trim().parse().map_err(|_| format!("\"{day}\" is no day: write 284,294 or daily"));
+        text.split(',').map(day).collect::<Result<_, _>>().map(Origins::Days)
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

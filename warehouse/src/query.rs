@@ -69,6 +69,7 @@ queries![
     DEMAND_SERIES "demand_series",
     DEMAND_DAYS "demand_days",
     FILE_ROWS "file_rows",
+    FORECAST_FILE "forecast_file",
 ];
 
 /// The query of that name, as `linli warehouse query NAME` takes it.
@@ -168,6 +169,12 @@ pub async fn csv(warehouse: &Warehouse, named: Named, query: Query, bytes_max: u
         rows.extend_from_slice(&part);
     }
     Ok(rows)
+}
+
+/// Writes forecasts of a CSV file to a new Parquet file; both paths are those of the engine.
+pub async fn write_forecasts(warehouse: &Warehouse, csv: &str, path: &str) -> Result<()> {
+    let query = warehouse.query(FORECAST_FILE.sql).param("csv", csv).param("path", path);
+    query.execute().await.map_err(|error| named_failure(warehouse, FORECAST_FILE, error))
 }
 
 pub(crate) fn named_failure(warehouse: &Warehouse, named: Named, error: clickhouse::error::Error) -> Error {

@@ -71,3 +71,22 @@ async fn a_parquet_file_is_read_whatever_its_columns_and_not_beyond_a_bound() {
     let error = query::csv(&bench.warehouse, query::FILE_ROWS, asked, 20).await.expect_err("too long");
     assert_eq!(error.kind, ErrorKind::Reject, "{error}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn forecasts_in_csv_become_a_parquet_file() {
+    let bench = Bench::new("demand_forecasts").await;
+    let dir = tempfile::tempdir().expect("a directory");
+    let (source, target) = (dir.path().join("f.csv"), dir.path().join("f.parquet"));
+    let header = "series_id,origin,step,mean,q10,q25,q50,q75,q90,q95,q99,model\n";
+    let rows = "7,284,1,0.5,0,0,0,1,2,2,3,linli\n\"a, b\",284,-3,1.25,0,0,1,2,3,4,6,linli\n";
+    std::fs::write(&source, format!("{header}{rows}")).expect("written");
+    let (source, target) = (source.to_str().expect("UTF-8"), target.to_str().expect("UTF-8"));
+    query::write_forecasts(&bench.warehouse, source, target).await.expect("written");
+    // The name of a series is a text, also where it is a number.
+    expect![[r#"
+        "series_id","origin","step","mean","q10","q25","q50","q75","q90","q95","q99","model"
+        "7",284,1,0.5,0,0,0,1,2,2,3,"linli"
+        "a, b",284,-3,1.25,0,0,1,2,3,4,6,"linli"
+    "#]]
+    .assert_eq(&csv(&bench, query::FILE_ROWS, Some(target)).await);
+}

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{BufWriter, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
@@ -12,10 +12,10 @@ use linli_forecasting::demand::{DemandModel, FittedDemand, SeriesForecast};
 use linli_forecasting::distribution::{LEVELS, Summary};
 use serde::Serialize;
 
-use super::folder::Folder;
+use super::folder::{self, Folder};
 use super::panel_files::{self, Files};
 use crate::accounting::fine_cpu_seconds;
-use crate::args::{BacktestModel, ForecastBacktestArgs};
+use crate::args::{BacktestModel, ForecastBacktestArgs, Origins};
 use crate::failure::{Failure, Kind, Outcome};
 use crate::output::Output;
 use crate::parts::Parts;
@@ -74,17 +74,21 @@ struct Plan {
     scored: Vec<usize>,
     /// Consecutive days, or none.
     daily: Vec<usize>,
+    /// Those at which every series is forecast.
+    for_all: Vec<usize>,
 }
 
 pub async fn run(args: &ForecastBacktestArgs, parts: &Parts, output: &Output) -> Outcome {
     let files = panel_files::read(&Folder::open(args.data.as_deref(), parts).await?)?;
     let plan = Plan::of(args, files.panel.days())?;
-    let scored: Vec<usize> = (0..files.series.len()).filter(|at| files.series[*at].scored).collect();
+    let is_scored = |at: &usize| args.all_series || files.series[*at].scored;
+    let scored: Vec<usize> = (0..files.series.len()).filter(is_scored).collect();
     if scored.is_empty() {
         return Err(Failure::new(Kind::Input, "no series of series.csv is to be scored")
-            .hint("leave the column eval out, or set it to 1 for some"));
+            .hint("leave the column eval out, set it to 1 for some, or ask for --all-series"));
     }
-    let mut rows = args.out.as_deref().map(Rows::create).transpose()?;
+    let target = args.out.as_deref().map(Target::of).transpose()?;
+    let mut rows = target.as_ref().map(|target| Rows::create(&target.written)).transpose()?;
     let mut all: Vec<usize> = plan.scored.iter().chain(&plan.daily).copied().collect();
     all.sort_unstable();
     all.dedup();
@@ -103,7 +107,7 @@ pub async fn run(args: &ForecastBacktestArgs, parts: &Parts, output: &Output) ->
             Some((fitted, at)) if *origin < at + args.refit_days => last_fit.insert((fitted, at)),
             _ => last_fit.insert((model.fit(view)?, *origin)),
         };
-        let wanted = if plan.scored.contains(origin) { &everything } else { &scored };
+        let wanted = if plan.is_for_all(*origin) { &everything } else { &scored };
         let forecasts = fitted.forecast_in_parallel(view, wanted);
         if let Some(rows) = &mut rows {
             for (series, forecast) in wanted.iter().zip(&forecasts) {
@@ -111,7 +115,7 @@ pub async fn run(args: &ForecastBacktestArgs, parts: &Parts, output: &Output) ->
             }
         }
         run.origins.push(*origin);
-        run.forecasts.push(if plan.scored.contains(origin) {
+        run.forecasts.push(if plan.is_for_all(*origin) {
             scored.iter().map(|series| forecasts[*series].clone()).collect()
         } else {
             forecasts
@@ -120,8 +124,9 @@ pub async fn run(args: &ForecastBacktestArgs, parts: &Parts, output: &Output) ->
     }
     progress.finish_and_clear();
     let cpu_seconds = fine_cpu_seconds() - before;
-    if let Some(rows) = rows {
+    if let (Some(rows), Some(target)) = (rows, &target) {
         rows.finish()?;
+        target.finish(parts).await?;
     }
     let report = report(&files, &scored, &plan, &run, cpu_seconds);
     output.result(&report, text);
@@ -130,19 +135,26 @@ pub async fn run(args: &ForecastBacktestArgs, parts: &Parts, output: &Output) ->
 
 impl Plan {
     fn of(args: &ForecastBacktestArgs, days: usize) -> Outcome<Plan> {
-        let last = days.checked_sub(BEHIND + 1).filter(|last| *last >= (ORIGINS - 1) * APART + 28);
-        if args.origins.is_empty() {
-            let Some(last) = last else {
-                return Err(Failure::new(Kind::Input, format!("{days} days are too few for eight origins"))
-                    .hint("name origins by --origins"));
-            };
-            let first = last - (ORIGINS - 1) * APART;
-            return Ok(Plan {
-                scored: (0..ORIGINS).map(|number| first + number * APART).collect(),
-                daily: (first - 1..=last).collect(),
-            });
-        }
-        let mut scored = args.origins.clone();
+        let given = match &args.origins {
+            Some(Origins::Days(given)) => given,
+            daily_or_none => {
+                let last = days.checked_sub(BEHIND + 1).filter(|last| *last >= (ORIGINS - 1) * APART + 28);
+                let Some(last) = last else {
+                    return Err(Failure::new(Kind::Input, format!("{days} days are too few for eight origins"))
+                        .hint("name origins by --origins"));
+                };
+                let first = last - (ORIGINS - 1) * APART;
+                let daily: Vec<usize> = (first - 1..=last).collect();
+                return Ok(match daily_or_none {
+                    Some(_) => Plan { scored: daily.clone(), daily, for_all: Vec::new() },
+                    None => {
+                        let scored: Vec<usize> = (0..ORIGINS).map(|number| first + number * APART).collect();
+                        Plan { daily, for_all: scored.clone(), scored }
+                    }
+                });
+            }
+        };
+        let mut scored = given.clone();
         scored.sort_unstable();
         scored.dedup();
         if let Some(late) = scored.iter().find(|origin| **origin + HORIZON >= days) {
@@ -153,7 +165,13 @@ impl Plan {
             .hint(format!("the panel has days 0 to {}", days - 1)));
         }
         let consecutive = scored.windows(2).all(|pair| pair[1] == pair[0] + 1);
-        Ok(Plan { daily: if consecutive { scored.clone() } else { Vec::new() }, scored })
+        let daily = if consecutive { scored.clone() } else { Vec::new() };
+        Ok(Plan { daily, for_all: scored.clone(), scored })
+    }
+
+    /// Whether series that are not scored are forecast too.
+    fn is_for_all(&self, origin: usize) -> bool {
+        self.for_all.contains(&origin)
     }
 }
 
@@ -269,6 +287,34 @@ fn text(report: &Report) -> String {
     lines.join("\n")
 }
 
+/// Where forecasts go: Parquet is made of the CSV in the end.
+struct Target {
+    path: PathBuf,
+    written: PathBuf,
+    /// Of the CSV that Parquet is made of.
+    folder: Option<tempfile::TempDir>,
+}
+
+impl Target {
+    fn of(path: &Path) -> Outcome<Target> {
+        let (path, mut written) = (path.to_owned(), path.to_owned());
+        let mut folder = None;
+        if path.extension().is_some_and(|extension| extension == "parquet") {
+            let dir = tempfile::tempdir().map_err(|error| unwritable("a temporary directory", &error))?;
+            written = dir.path().join("forecasts.csv");
+            folder = Some(dir);
+        }
+        Ok(Target { path, written, folder })
+    }
+
+    async fn finish(&self, parts: &Parts) -> Outcome {
+        match self.folder {
+            Some(_) => folder::write_parquet(&self.written, &self.path, parts).await,
+            None => Ok(()),
+        }
+    }
+}
+
 /// The file of forecasts, CSV: one line per series, origin and step; totals of two and three days are steps −2 and −3.
 struct Rows {
     sink: Sink,
@@ -283,10 +329,6 @@ enum Sink {
 impl Rows {
     fn create(path: &Path) -> Outcome<Rows> {
         let shown = path.display().to_string();
-        if path.extension().is_some_and(|extension| extension == "parquet") {
-            return Err(Failure::new(Kind::Config, format!("{shown}: forecasts are written as CSV"))
-                .hint("name a file that ends with .csv or .csv.gz"));
-        }
         let file = BufWriter::new(File::create(path).map_err(|error| unwritable(&shown, &error))?);
         let zipped = path.extension().is_some_and(|extension| extension == "gz");
         let sink =

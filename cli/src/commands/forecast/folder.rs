@@ -102,6 +102,27 @@ async fn rows_of_parquet(path: &Path, parts: &Parts) -> Outcome<Vec<u8>> {
     })
 }
 
+/// Turns forecasts from CSV into Parquet; the file is there whole or not at all.
+pub async fn write_parquet(csv: &Path, path: &Path, parts: &Parts) -> Outcome {
+    let failed = |what: &str| {
+        Failure::new(Kind::Input, format!("{} cannot be written: {what}", path.display()))
+            .hint("name a file in a directory that exists")
+    };
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let folder = folder.canonicalize().map_err(|error| failed(&error.to_string()))?;
+    let dir = tempfile::tempdir_in(&folder).map_err(|error| failed(&error.to_string()))?;
+    let made = dir.path().join("forecasts.parquet");
+    let (Some(from), Some(to)) = (csv.to_str(), made.to_str()) else {
+        return Err(failed("its path is not UTF-8"));
+    };
+    let engine = tempfile::tempdir().map_err(|error| failed(&error.to_string()))?;
+    let open = parts.engine_in(engine.path()).await?;
+    let written = query::write_forecasts(&open.warehouse, from, to).await;
+    open.tables.close().await?;
+    written?;
+    std::fs::rename(&made, path).map_err(|error| failed(&error.to_string()))
+}
+
 async fn rows_of(open: &OpenWarehouse, named: Named, path: Option<&str>) -> Outcome<Vec<u8>> {
     let mut query = open.warehouse.query(named.sql);
     if let Some(path) = path {
