@@ -92,7 +92,6 @@ pub fn run(parts: &Parts, args: &BenchForecastArgs, output: &Output) -> Outcome 
     let mut gathered = Gathered::default();
     let batch = Batch::new(Order::new(1, 1, 1))?;
     let scaling = scaling::measure(&batch, &random, &*parts.clock);
-    let before_mb = Process::Own.peak_rss_mb();
     for length in LENGTHS {
         let fit = |chunk: &[Vec<f64>]| {
             let views: Vec<&[f64]> = chunk.iter().map(Vec::as_slice).collect();
@@ -127,7 +126,7 @@ pub fn run(parts: &Parts, args: &BenchForecastArgs, output: &Output) -> Outcome 
         seconds: seconds_since(&*parts.clock, started_ms),
         cpu_seconds: gathered.cpu_seconds,
         rows_per_cpu_second: gathered.rows as f64 / gathered.cpu_seconds.max(1e-9),
-        peak_rss_mb: Process::Own.peak_rss_mb().max(before_mb),
+        peak_rss_mb: Process::Own.peak_rss_mb(),
         threads: std::thread::available_parallelism().map_or(1, usize::from),
         fits_per_cpu_second: gathered.speed,
         share_within_0_01_loglik: gathered.near as f64 / gathered.compared.max(1) as f64,

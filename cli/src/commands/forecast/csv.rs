@@ -8,6 +8,9 @@ use flate2::read::MultiGzDecoder;
 
 use crate::failure::{Failure, Kind, Outcome};
 
+/// Most days of a series: ten years.
+pub const DAYS_MAX: usize = 3660;
+
 /// A file that is read line by line.
 pub struct CsvFile {
     path: PathBuf,
@@ -72,6 +75,19 @@ impl CsvFile {
         fields[column].parse().map_err(|_| {
             self.wrong(&format!("\"{}\" in column {} is no number that fits", fields[column], self.header[column]))
         })
+    }
+
+    /// A field as a day, counted from 0.
+    pub fn day(&self, fields: &Fields, column: usize) -> Outcome<usize> {
+        match self.number(fields, column)? {
+            day if day < DAYS_MAX => Ok(day),
+            day => Err(self.wrong(&format!("day {day} is past {DAYS_MAX}"))),
+        }
+    }
+
+    /// A field as units of a day; an empty one is a day that is not known: NaN.
+    pub fn units(&self, fields: &Fields, column: usize) -> Outcome<f64> {
+        if fields[column].is_empty() { Ok(f64::NAN) } else { self.number(fields, column) }
     }
 
     /// A failure that names file and line.

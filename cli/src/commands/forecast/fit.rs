@@ -8,9 +8,9 @@ use linli_forecasting::arima::{Arima, Effort, FittedArima, Order, Seasonal};
 use linli_forecasting::select::AutoArima;
 use serde::Serialize;
 
-use super::csv::CsvFile;
+use super::csv::{CsvFile, DAYS_MAX};
 use super::folder::{self, Folder};
-use super::oracle::{self, Refusal, by_term, interval, refusal};
+use super::oracle::{self, Estimates, Refusal, interval, refusal};
 use crate::args::ForecastFitArgs;
 use crate::failure::{Failure, Kind, Outcome};
 use crate::output::Output;
@@ -20,8 +20,6 @@ use crate::parts::Parts;
 const BATCH: usize = 512;
 /// Days of all series together.
 const CELLS_MAX: usize = 100_000_000;
-/// Most days of a series: ten years.
-const DAYS_MAX: usize = 3660;
 
 #[derive(Debug, Serialize)]
 struct Results {
@@ -37,11 +35,8 @@ struct SeriesFit {
     order: [usize; 3],
     seasonal: [usize; 3],
     period: usize,
-    loglik: f64,
-    aicc: Option<f64>,
-    sigma2: f64,
-    coef: BTreeMap<String, f64>,
-    standard_error: BTreeMap<String, Option<f64>>,
+    #[serde(flatten)]
+    estimates: Estimates,
     /// Of the days behind the last, and the interval of 95 % around each.
     mean: Vec<f64>,
     lo95: Vec<f64>,
@@ -89,9 +84,7 @@ pub async fn run(args: &ForecastFitArgs, parts: &Parts, output: &Output) -> Outc
         progress.inc(batch.len() as u64);
     }
     progress.finish_and_clear();
-    for refusal in &results.refused {
-        output.note(format!("{}: {}", refusal.name, refusal.error));
-    }
+    tell(&results.refused, output);
     output.result(&results, text);
     Ok(())
 }
@@ -103,11 +96,15 @@ fn cases(path: &Path, output: &Output) -> Outcome {
     let cases: oracle::Cases = serde_json::from_str(&text)
         .map_err(|error| Failure::new(Kind::Input, format!("{} is not a file of cases: {error}", path.display())))?;
     let results = oracle::run(&cases);
-    for refusal in &results.refused {
-        output.note(format!("{}: {}", refusal.name, refusal.error));
-    }
+    tell(&results.refused, output);
     output.result(&results, oracle::text);
     Ok(())
+}
+
+fn tell(refused: &[Refusal], output: &Output) {
+    for refusal in refused {
+        output.note(format!("{}: {}", refusal.name, refusal.error));
+    }
 }
 
 /// `None`: orders are chosen for each series.
@@ -160,12 +157,9 @@ fn series_of(mut table: CsvFile) -> Outcome<Observed> {
     let mut sales: BTreeMap<String, Vec<(usize, f64)>> = BTreeMap::new();
     let mut days = 0;
     while let Some(row) = table.next_row()? {
-        let at: usize = table.number(&row, day)?;
-        if at >= DAYS_MAX {
-            return Err(table.wrong(&format!("day {at} is past {DAYS_MAX}")));
-        }
+        let at = table.day(&row, day)?;
         days = days.max(at + 1);
-        let value = value(&table, &row, units)?;
+        let value = table.units(&row, units)?;
         sales.entry(row[id].clone()).or_default().push((at, value));
         bounded(&table, sales.len() * days)?;
     }
@@ -184,15 +178,11 @@ fn wide(mut table: CsvFile, id: usize) -> Outcome<Observed> {
     }
     let mut series = Vec::new();
     while let Some(row) = table.next_row()? {
-        let values = columns.iter().map(|column| value(&table, &row, *column)).collect::<Outcome<_>>()?;
+        let values = columns.iter().map(|column| table.units(&row, *column)).collect::<Outcome<_>>()?;
         series.push((row[id].clone(), values));
         bounded(&table, series.len() * columns.len())?;
     }
     Ok(series)
-}
-
-fn value(table: &CsvFile, row: &super::csv::Fields, column: usize) -> Outcome<f64> {
-    if row[column].is_empty() { Ok(f64::NAN) } else { table.number(row, column) }
 }
 
 fn bounded(table: &CsvFile, cells: usize) -> Outcome {
@@ -219,11 +209,7 @@ fn report(
         order: [order.p, order.d, order.q],
         seasonal: [seasonal.p, seasonal.d, seasonal.q],
         period: seasonal.period,
-        loglik: fitted.log_likelihood(),
-        aicc: fitted.aicc(),
-        sigma2: fitted.sigma2_adjusted(),
-        coef: by_term(fitted, |estimate| estimate.value),
-        standard_error: by_term(fitted, |estimate| estimate.standard_error),
+        estimates: Estimates::of(fitted),
         mean: forecast.steps().map(|step| step.mean).collect(),
         lo95,
         hi95,
@@ -236,7 +222,14 @@ fn report(
 fn text(results: &Results) -> String {
     let line = |fit: &SeriesFit| {
         let days: Vec<String> = fit.mean.iter().map(|mean| format!("{mean:.2}")).collect();
-        format!("{:24} {:?}{:?} loglik {:.3}  {}", fit.series, fit.order, fit.seasonal, fit.loglik, days.join(" "))
+        format!(
+            "{:24} {:?}{:?} loglik {:.3}  {}",
+            fit.series,
+            fit.order,
+            fit.seasonal,
+            fit.estimates.loglik,
+            days.join(" ")
+        )
     };
     results.fits.iter().map(line).collect::<Vec<_>>().join("\n")
 }

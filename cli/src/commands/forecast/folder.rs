@@ -4,11 +4,13 @@ use std::collections::HashMap;
 use std::io::Cursor;
 use std::path::{Path, PathBuf};
 
+use bytes::Bytes;
+use linli_warehouse::Warehouse;
 use linli_warehouse::query::{self, Named};
 
 use super::csv::CsvFile;
 use crate::failure::{Failure, Kind, Outcome};
-use crate::parts::{OpenWarehouse, Parts};
+use crate::parts::Parts;
 
 /// Of a table that is turned into CSV in memory.
 const TABLE_BYTES_MAX: usize = 2 << 30;
@@ -20,7 +22,7 @@ pub struct Folder {
     name: String,
     dir: Option<PathBuf>,
     /// Those that are no CSV files.
-    turned: HashMap<String, (PathBuf, Vec<u8>)>,
+    turned: HashMap<String, (PathBuf, Bytes)>,
 }
 
 impl Folder {
@@ -35,12 +37,19 @@ impl Folder {
             return Folder::of_warehouse(parts).await;
         };
         let mut folder = Folder::of(dir);
-        for name in TABLES {
-            let parquet = dir.join(name).with_extension("parquet");
-            if parquet.exists() && !dir.join(name).exists() && !dir.join(format!("{name}.gz")).exists() {
-                let rows = rows_of_parquet(&parquet, parts).await?;
-                folder.turned.insert(name.to_owned(), (parquet, rows));
-            }
+        let missing = TABLES.into_iter().filter(|name| folder.file(name).is_none());
+        let parquet = missing.map(|name| (name, dir.join(name).with_extension("parquet")));
+        let files: Vec<(&str, PathBuf)> = parquet.filter(|(_, path)| path.exists()).collect();
+        if !files.is_empty() {
+            folder.turned = in_engine(parts, async |engine| {
+                let mut turned = HashMap::new();
+                for (name, path) in files {
+                    let rows = rows_of_parquet(engine, &path).await?;
+                    turned.insert(name.to_owned(), (path, rows));
+                }
+                Ok(turned)
+            })
+            .await?;
         }
         Ok(folder)
     }
@@ -49,7 +58,10 @@ impl Folder {
         let open = parts.migrated_warehouse().await?;
         let mut turned = HashMap::new();
         for (name, named) in [("series.csv", query::DEMAND_SERIES), ("sales.csv", query::DEMAND_DAYS)] {
-            turned.insert(name.to_owned(), (PathBuf::from("community_sales"), rows_of(&open, named, None).await?));
+            turned.insert(
+                name.to_owned(),
+                (PathBuf::from("community_sales"), rows_of(&open.warehouse, named, None).await?),
+            );
         }
         open.tables.close().await?;
         Ok(Folder { name: "the warehouse".to_owned(), dir: None, turned })
@@ -62,44 +74,50 @@ impl Folder {
     /// A table, `None` where there is none.
     pub fn find(&self, name: &str) -> Outcome<Option<CsvFile>> {
         if let Some((path, rows)) = self.turned.get(name) {
-            return CsvFile::from(path.clone(), Box::new(Cursor::new(rows.clone()))).map(Some);
+            return CsvFile::from(path.clone(), Box::new(Cursor::new(rows.clone()))).map(Some); // shared, not copied
         }
-        let Some(dir) = &self.dir else { return Ok(None) };
-        for path in [dir.join(name), dir.join(format!("{name}.gz"))] {
-            if path.exists() {
-                return CsvFile::open(&path).map(Some);
-            }
-        }
-        Ok(None)
+        self.file(name).map(|path| CsvFile::open(&path)).transpose()
+    }
+
+    /// The CSV file of a table, plain or gzipped.
+    fn file(&self, name: &str) -> Option<PathBuf> {
+        let dir = self.dir.as_ref()?;
+        [dir.join(name), dir.join(format!("{name}.gz"))].into_iter().find(|path| path.exists())
     }
 }
 
 /// One table: a CSV file, plain or gzipped, or a Parquet file.
 pub async fn table(path: &Path, parts: &Parts) -> Outcome<CsvFile> {
     if path.extension().is_some_and(|extension| extension == "parquet") {
-        let rows = rows_of_parquet(path, parts).await?;
+        let rows = in_engine(parts, async |engine| rows_of_parquet(engine, path).await).await?;
         return CsvFile::from(path.to_owned(), Box::new(Cursor::new(rows)));
     }
     CsvFile::open(path)
 }
 
-/// The warehouse's engine reads it, in a directory of its own.
-async fn rows_of_parquet(path: &Path, parts: &Parts) -> Outcome<Vec<u8>> {
-    let unreadable =
-        |error: std::io::Error| Failure::new(Kind::Input, format!("{} cannot be read: {error}", path.display()));
-    let absolute = path.canonicalize().map_err(unreadable)?;
+/// Works with a warehouse engine of its own, which has ended after.
+async fn in_engine<T>(parts: &Parts, work: impl AsyncFnOnce(&Warehouse) -> Outcome<T>) -> Outcome<T> {
+    let dir = tempfile::tempdir().map_err(|error| {
+        Failure::new(Kind::Input, format!("a temporary directory cannot be made: {error}")).hint("set TMPDIR")
+    })?;
+    let open = parts.engine_in(dir.path()).await?;
+    let done = work(&open.warehouse).await;
+    open.tables.close().await?;
+    done
+}
+
+async fn rows_of_parquet(engine: &Warehouse, path: &Path) -> Outcome<Bytes> {
+    let absolute = path
+        .canonicalize()
+        .map_err(|error| Failure::new(Kind::Input, format!("{} cannot be read: {error}", path.display())))?;
     let text = absolute.to_str().ok_or_else(|| {
         Failure::new(Kind::Input, format!("{} has a name that is not UTF-8", path.display())).hint("rename it")
     })?;
-    let dir = tempfile::tempdir().map_err(unreadable)?;
-    let open = parts.engine_in(dir.path()).await?;
-    let rows = rows_of(&open, query::FILE_ROWS, Some(text)).await;
-    open.tables.close().await?;
-    rows.map_err(|failure| Failure {
-        kind: Kind::Input,
-        message: format!("{}: {}", path.display(), failure.message),
-        ..failure
-    })
+    let named = |failure: Failure| {
+        let message = format!("{}: {}", path.display(), failure.message);
+        Failure { kind: Kind::Input, message, ..failure }
+    };
+    rows_of(engine, query::FILE_ROWS, Some(text)).await.map_err(named)
 }
 
 /// Turns forecasts from CSV into Parquet; the file is there whole or not at all.
@@ -115,18 +133,14 @@ pub async fn write_parquet(csv: &Path, path: &Path, parts: &Parts) -> Outcome {
     let (Some(from), Some(to)) = (csv.to_str(), made.to_str()) else {
         return Err(failed("its path is not UTF-8"));
     };
-    let engine = tempfile::tempdir().map_err(|error| failed(&error.to_string()))?;
-    let open = parts.engine_in(engine.path()).await?;
-    let written = query::write_forecasts(&open.warehouse, from, to).await;
-    open.tables.close().await?;
-    written?;
+    in_engine(parts, async |engine| Ok(query::write_forecasts(engine, from, to).await?)).await?;
     std::fs::rename(&made, path).map_err(|error| failed(&error.to_string()))
 }
 
-async fn rows_of(open: &OpenWarehouse, named: Named, path: Option<&str>) -> Outcome<Vec<u8>> {
-    let mut query = open.warehouse.query(named.sql);
+async fn rows_of(warehouse: &Warehouse, named: Named, path: Option<&str>) -> Outcome<Bytes> {
+    let mut query = warehouse.query(named.sql);
     if let Some(path) = path {
         query = query.param("path", path);
     }
-    Ok(query::csv(&open.warehouse, named, query, TABLE_BYTES_MAX).await?)
+    Ok(query::csv(warehouse, named, query, TABLE_BYTES_MAX).await?.into())
 }

@@ -59,17 +59,36 @@ pub struct Refusal {
 #[derive(Debug, Serialize)]
 struct Fit {
     id: String,
-    loglik: f64,
-    aicc: Option<f64>,
-    /// S / (n_eff − coefficients), from which the intervals come.
-    sigma2: f64,
-    coef: BTreeMap<String, f64>,
-    standard_error: BTreeMap<String, Option<f64>>,
+    #[serde(flatten)]
+    estimates: Estimates,
     mean: Vec<f64>,
     lo80: Vec<f64>,
     hi80: Vec<f64>,
     lo95: Vec<f64>,
     hi95: Vec<f64>,
+}
+
+/// What a fit found.
+#[derive(Debug, Serialize)]
+pub(super) struct Estimates {
+    pub loglik: f64,
+    aicc: Option<f64>,
+    /// S / (n_eff − coefficients), from which the intervals come.
+    sigma2: f64,
+    coef: BTreeMap<String, f64>,
+    standard_error: BTreeMap<String, Option<f64>>,
+}
+
+impl Estimates {
+    pub fn of(fitted: &FittedArima) -> Estimates {
+        Estimates {
+            loglik: fitted.log_likelihood(),
+            aicc: fitted.aicc(),
+            sigma2: fitted.sigma2_adjusted(),
+            coef: by_term(fitted, |estimate| estimate.value),
+            standard_error: by_term(fitted, |estimate| estimate.standard_error),
+        }
+    }
 }
 
 #[derive(Debug, Serialize)]
@@ -140,11 +159,7 @@ fn fit(case: &FitCase) -> Result<Fit, Error> {
     let (lo95, hi95) = interval(&forecast, 0.95);
     Ok(Fit {
         id: case.id.clone(),
-        loglik: fitted.log_likelihood(),
-        aicc: fitted.aicc(),
-        sigma2: fitted.sigma2_adjusted(),
-        coef: by_term(&fitted, |estimate| estimate.value),
-        standard_error: by_term(&fitted, |estimate| estimate.standard_error),
+        estimates: Estimates::of(&fitted),
         mean: forecast.steps().map(|step| step.mean).collect(),
         lo80,
         hi80,
@@ -153,10 +168,7 @@ fn fit(case: &FitCase) -> Result<Fit, Error> {
     })
 }
 
-pub(super) fn by_term<T>(
-    fitted: &FittedArima,
-    value: impl Fn(&linli_forecasting::arima::Estimate) -> T,
-) -> BTreeMap<String, T> {
+fn by_term<T>(fitted: &FittedArima, value: impl Fn(&linli_forecasting::arima::Estimate) -> T) -> BTreeMap<String, T> {
     fitted.estimates().iter().map(|estimate| (estimate.term.to_string(), value(estimate))).collect()
 }
 
@@ -182,8 +194,9 @@ fn choose(case: &AutoCase) -> Result<Auto, Error> {
 /// For people: one line a case.
 pub fn text(results: &Results) -> String {
     let fits = results.fits.iter().map(|fit| {
-        let coefficients: Vec<String> = fit.coef.iter().map(|(term, value)| format!("{term} {value:.4}")).collect();
-        format!("{:44} loglik {:.4}  {}", fit.id, fit.loglik, coefficients.join("  "))
+        let coefficients: Vec<String> =
+            fit.estimates.coef.iter().map(|(term, value)| format!("{term} {value:.4}")).collect();
+        format!("{:44} loglik {:.4}  {}", fit.id, fit.estimates.loglik, coefficients.join("  "))
     });
     let auto = results.auto.iter().map(|auto| {
         let aicc = auto.aicc.map_or_else(|| "–".to_owned(), |aicc| format!("{aicc:.3}"));
@@ -210,10 +223,14 @@ mod tests {
         let results = run(&cases);
         let names: Vec<&str> = results.fits.iter().map(|fit| fit.id.as_str()).collect();
         assert_eq!(names, ["sales", "promoted"]);
-        assert_eq!(results.fits[0].coef.keys().collect::<Vec<_>>(), ["ma1"], "a differenced series has no mean");
+        assert_eq!(
+            results.fits[0].estimates.coef.keys().collect::<Vec<_>>(),
+            ["ma1"],
+            "a differenced series has no mean"
+        );
         assert_eq!(results.fits[0].mean.len(), 3);
         let promoted = &results.fits[1];
-        assert!((promoted.mean[1] - promoted.mean[0] - promoted.coef["x1"]).abs() < 1e-9);
+        assert!((promoted.mean[1] - promoted.mean[0] - promoted.estimates.coef["x1"]).abs() < 1e-9);
         assert!(promoted.lo95[0] < promoted.lo80[0] && promoted.hi80[0] < promoted.hi95[0]);
         assert_eq!(results.auto.len(), 1);
         assert_eq!(results.refused.len(), 1);

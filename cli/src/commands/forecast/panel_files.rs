@@ -6,12 +6,9 @@ use chrono::Datelike;
 use linli_forecasting::{Labels, Panel};
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::csv::CsvFile;
+use super::csv::{CsvFile, DAYS_MAX};
 use super::folder::Folder;
 use crate::failure::{Failure, Kind, Outcome};
-
-/// Most days of a panel: ten years.
-const DAYS_MAX: usize = 3660;
 
 /// A panel with the names of its series.
 pub struct Files {
@@ -100,12 +97,9 @@ fn read_sales(dir: &Folder, places: &HashMap<&str, usize>) -> Outcome<Vec<Sale>>
         let Some(series) = places.get(row[id].as_str()) else {
             return Err(file.wrong(&format!("series {} is not in series.csv", row[id])));
         };
-        let day: usize = file.number(&row, day)?;
-        if day >= DAYS_MAX {
-            return Err(file.wrong(&format!("day {day} is past {DAYS_MAX}")));
-        }
+        let day = file.day(&row, day)?;
         // An empty field is a day on which the goods were sold out.
-        let units = if row[units].is_empty() { f64::NAN } else { file.number(&row, units)? };
+        let units = file.units(&row, units)?;
         sales.push(Sale { series: *series, day, units });
     }
     Ok(sales)
