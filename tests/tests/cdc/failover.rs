@@ -119,17 +119,12 @@ async fn has(dir: &std::path::Path, id: u32) -> bool {
 }
 
 async fn survive<K: Kind>(mut first: K, second: K) {
-    let (mut a, mut b) = (Sql::connect(&first.url()).await, Sql::connect(&second.url()).await);
-    a.run("CREATE USER repl IDENTIFIED BY 'repl'").await;
-    a.run("GRANT REPLICATION SLAVE ON *.* TO repl").await;
-    b.run(&K::replicate(first.port())).await;
-    b.run("START SLAVE").await;
-    a.all(&["CREATE DATABASE ha", "CREATE TABLE ha.rows_1 (id INT PRIMARY KEY, v INT, pad VARCHAR(200))"]).await;
+    let (mut a, mut b, both) = replicating(&first, &second).await;
 
     // A list of the two; the reader is started again and again under one name.
     let dir = tempfile::tempdir().expect("a folder");
     let dir = dir.path();
-    let both = format!("mysql://root@127.0.0.1:{},127.0.0.1:{}#ha", first.port(), second.port());
+    let both = format!("{both}#ha");
     let start = || -> Running { follow(&mut reader(&both, dir, "ha", &[])) };
     let mut rows = Rows { next: 0 };
     let running = start();
@@ -181,16 +176,21 @@ async fn survive<K: Kind>(mut first: K, second: K) {
     rows.are_there(dir).await;
 }
 
-/// A reader that runs while the server it follows dies goes on with the next of its list by itself.
-async fn go_over<K: Kind>(mut first: K, second: K) {
+/// The second follows the first, which has an empty table: connections to both, and the URL that lists them.
+async fn replicating<K: Kind>(first: &K, second: &K) -> (Sql, Sql, String) {
     let (mut a, mut b) = (Sql::connect(&first.url()).await, Sql::connect(&second.url()).await);
     a.run("CREATE USER repl IDENTIFIED BY 'repl'").await;
     a.run("GRANT REPLICATION SLAVE ON *.* TO repl").await;
     b.run(&K::replicate(first.port())).await;
     b.run("START SLAVE").await;
     a.all(&["CREATE DATABASE ha", "CREATE TABLE ha.rows_1 (id INT PRIMARY KEY, v INT, pad VARCHAR(200))"]).await;
+    (a, b, format!("mysql://root@127.0.0.1:{},127.0.0.1:{}", first.port(), second.port()))
+}
+
+/// A reader that runs while the server it follows dies goes on with the next of its list by itself.
+async fn go_over<K: Kind>(mut first: K, second: K) {
+    let (mut a, mut b, both) = replicating(&first, &second).await;
     let dir = tempfile::tempdir().expect("a folder");
-    let both = format!("mysql://root@127.0.0.1:{},127.0.0.1:{}", first.port(), second.port());
     let running = follow(&mut reader(&both, dir.path(), "ha", &[]));
     let mut rows = Rows { next: 0 };
     rows.write(&mut a, 20).await;
@@ -206,14 +206,8 @@ async fn go_over<K: Kind>(mut first: K, second: K) {
 
 /// The first of the list comes back when the reader does not run: it has all that was read, but not what the other commits.
 async fn stay<K: Kind>(mut first: K, second: K) {
-    let (mut a, mut b) = (Sql::connect(&first.url()).await, Sql::connect(&second.url()).await);
-    a.run("CREATE USER repl IDENTIFIED BY 'repl'").await;
-    a.run("GRANT REPLICATION SLAVE ON *.* TO repl").await;
-    b.run(&K::replicate(first.port())).await;
-    b.run("START SLAVE").await;
-    a.all(&["CREATE DATABASE ha", "CREATE TABLE ha.rows_1 (id INT PRIMARY KEY, v INT, pad VARCHAR(200))"]).await;
+    let (mut a, mut b, both) = replicating(&first, &second).await;
     let dir = tempfile::tempdir().expect("a folder");
-    let both = format!("mysql://root@127.0.0.1:{},127.0.0.1:{}", first.port(), second.port());
     catch_up(&both, dir.path(), "ha");
     let mut rows = Rows { next: 0 };
     rows.write(&mut a, 5).await;
