@@ -4,10 +4,10 @@
 
 use std::collections::VecDeque;
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use bytes::{Buf, Bytes};
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Serialize};
+
+use super::encoded;
 
 /// Where the objects are, behind the reader's prefix.
 pub const FOLDER: &str = "held";
@@ -173,18 +173,6 @@ fn take(bytes: &mut Bytes) -> Option<Bytes> {
 
 fn is_zero(count: &u64) -> bool {
     *count == 0
-}
-
-mod encoded {
-    use super::{Deserialize, Deserializer, Engine, STANDARD, Serializer};
-
-    pub fn serialize<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&STANDARD.encode(bytes))
-    }
-
-    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u8>, D::Error> {
-        STANDARD.decode(String::deserialize(deserializer)?).map_err(serde::de::Error::custom)
-    }
 }
 
 #[cfg(test)]

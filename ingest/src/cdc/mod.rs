@@ -13,6 +13,7 @@ mod changed;
 pub mod control;
 mod cure;
 mod ddl;
+mod encoded;
 mod envelope;
 mod exposition;
 mod first;

@@ -3,13 +3,12 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use linli_binlog::Xid;
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 
 use super::catalog::Catalog;
+use super::encoded;
 
 /// By the server's name of the transaction.
 pub type PreparedSet = BTreeMap<Xid, Prepared>;
@@ -37,7 +36,7 @@ pub struct Stored {
     #[serde(default, skip_serializing_if = "is_zero")]
     pub parts: u32,
     /// The events behind those.
-    #[serde(default, skip_serializing_if = "Bytes::is_empty", serialize_with = "write", deserialize_with = "read")]
+    #[serde(default, skip_serializing_if = "Bytes::is_empty", with = "encoded")]
     pub rest: Bytes,
     /// The object with the definitions of then.
     #[serde(default)]
@@ -61,13 +60,4 @@ pub const FOLDER: &str = "prepared";
 
 fn is_zero(count: &u32) -> bool {
     *count == 0
-}
-
-fn write<S: Serializer>(bytes: &Bytes, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(&STANDARD.encode(bytes))
-}
-
-fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Bytes, D::Error> {
-    let text = String::deserialize(deserializer)?;
-    STANDARD.decode(text).map(Bytes::from).map_err(serde::de::Error::custom)
 }
