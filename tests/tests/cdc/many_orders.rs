@@ -211,8 +211,13 @@ fn reader(url: &str, dir: &Path, more: &[&str]) -> Command {
     command
 }
 
+/// Of the table of the most rows.
+fn ask_for_snapshot(url: &str, dir: &Path) {
+    program::run(&mut reader(url, dir, &["snapshot", "shop_0.users"])).succeeded();
+}
+
 /// Nothing is masked, so that columns can be held to what they are; and a snapshot takes many steps.
-const SETTINGS: &str = "[cdc]\nsnapshot_chunk_rows = 4000\n[[cdc.columns]]\ncolumn = '.*'\naction = \"keep\"\n";
+const SETTINGS: &str = "[cdc]\nsnapshot_chunk_rows = 1000\n[[cdc.columns]]\ncolumn = '.*'\naction = \"keep\"\n";
 
 /// A kill, and what was durable then.
 struct Killed {
@@ -227,12 +232,17 @@ struct Killed {
 /// Starts a reader, lets it come where the kill wants it, and kills it. `due` waits until the shop has come far enough.
 async fn kill(running: Option<Running>, url: &str, dir: &Path, phase: Phase, writer: &Writer, due: u64) -> Killed {
     let following = |line: &str| line.contains("INFO") && line.contains(" following");
-    let reading = |line: &str| following(line) || line.contains("INFO") && line.contains(" snapshot ");
+    let reading = |line: &str| {
+        line.contains("INFO") && (line.contains(" snapshot ") || line.contains("a snapshot was asked for"))
+    };
     let mut running = match running {
         Some(running) => running,
         None => {
-            if let Phase::StartUp(_) = phase {
-                writer.reaches(due).await;
+            match phase {
+                Phase::StartUp(_) => writer.reaches(due).await,
+                // that of the first start may be done by now
+                Phase::Snapshot(_) => ask_for_snapshot(url, dir),
+                Phase::Following(_) => {}
             }
             Running::start(&mut reader(url, dir, &[]))
         }
@@ -282,7 +292,10 @@ async fn survive(server: &mut dyn Server) {
     let mut killed = Vec::new();
     for (number, phase) in KILLS.into_iter().enumerate() {
         let due = ROWS_BEFORE + (ROWS - ROWS_BEFORE) * number as u64 / KILLS.len() as u64;
-        others.work(number).await;
+        // the first reader is killed at once, before its snapshot can end
+        if number > 0 {
+            others.work(number).await;
+        }
         match number {
             ROTATE => others.sql("FLUSH BINARY LOGS").await,
             ADD_COLUMN => others.add_column().await,
@@ -352,7 +365,8 @@ async fn hold(url: &str, dir: &Path, snapshot: &(String, u64), killed: &[Killed]
     let at_start = killed.iter().filter(|killed| !killed.followed).count();
     let following = killed.iter().filter(|killed| killed.followed && killed.open_snapshots == 0).count();
     tell!("{in_snapshot} kills during a snapshot, {at_start} at the start, {following} while following alone");
-    assert!(in_snapshot >= 2 && at_start >= 2 && following >= 8);
+    // a snapshot that was asked for may last through kills meant for a reader that follows alone
+    assert!(in_snapshot >= 2 && at_start >= 2 && following >= 4);
 }
 
 async fn orders_took_every_step(url: &str) {
