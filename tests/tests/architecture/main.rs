@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// Each crate with those of our crates that it may import (ARCHITECTURE.md, code map).
-const IMPORTS: [(&str, &[&str]); 12] = [
+const IMPORTS: [(&str, &[&str]); 13] = [
     ("schemas", &[]),
     ("connectors", &[]),
     ("stream-jobs", &["linli-schemas"]),
@@ -13,6 +13,7 @@ const IMPORTS: [(&str, &[&str]); 12] = [
     ("ingest/binlog", &[]),
     ("warehouse", &["linli-schemas", "linli-connectors"]),
     ("forecasting", &[]),
+    ("forecasting/restock", &["linli-schemas", "linli-connectors", "linli-forecasting"]),
     ("simulator", &["linli-schemas", "linli-connectors"]),
     ("dashboards/server", &["linli-schemas", "linli-connectors", "linli-warehouse"]),
     (
@@ -26,6 +27,7 @@ const IMPORTS: [(&str, &[&str]); 12] = [
             "linli-warehouse",
             "linli-dashboards",
             "linli-forecasting",
+            "linli-restock",
             "linli-simulator",
         ],
     ),

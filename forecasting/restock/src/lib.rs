@@ -1,0 +1,17 @@
+//! From a forecast to an order that a supplier confirms and the shop reads back.
+//!
+//! The core is pure: an order line is a function of what is known of one SKU at one place ([`Situation`]) and of a
+//! [`Policy`]. What came of it can be computed again from the line alone ([`Terms::sum`]).
+//!
+//! Units: quantities are pieces, money is fen, days are the shop's local days.
+
+pub mod calendar;
+mod date;
+mod line;
+mod policy;
+pub mod stock;
+mod terms;
+
+pub use line::{Conflict, Hold, Line, Place, Situation, order};
+pub use policy::{Margins, Outlook, Policy, Quantile, Rule};
+pub use terms::{Addend, Sum, Term, Terms};
