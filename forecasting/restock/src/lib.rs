@@ -5,9 +5,12 @@
 //!
 //! Units: quantities are pieces, money is fen, days are the shop's local days.
 
+pub mod books;
 pub mod calendar;
 mod date;
+pub mod history;
 mod line;
+pub mod plan;
 mod policy;
 pub mod stock;
 mod terms;

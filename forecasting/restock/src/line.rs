@@ -63,7 +63,9 @@ pub enum Hold {
     UnsoundForecast,
     /// A cost is missing: the quantile is that of a service level.
     NoCost,
-    /// Its last orders were not needed as quickly as they spoil: sell it to order.
+    /// The supplier's time for the day's orders was over when the run was made.
+    CutOffMissed,
+    /// Less than half a piece is wanted within one life of the goods: sell them to order.
     SlowerThanItSpoils {
         life_demand: f64,
     },

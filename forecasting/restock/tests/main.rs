@@ -1,0 +1,5 @@
+//! Runs from books and sales.
+
+mod history;
+mod planning;
+mod shop;
