@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::config::Overrides;
+use crate::config::{Overrides, PolicyName};
 
 /// Linli (邻里): analytics for community group buying. 社区团购实时分析。
 #[derive(Debug, Parser)]
@@ -261,6 +261,24 @@ pub enum ForecastCommand {
     Fit(ForecastFitArgs),
     /// Forecast at rolling origins of a panel and score what came: quantiles, coverage, and what restocking would have cost.
     Backtest(ForecastBacktestArgs),
+    /// The nightly run: from the history of sales and the shop's books to forecasts and order lines.
+    Run(ForecastRunArgs),
+}
+
+#[derive(Args, Debug)]
+pub struct ForecastRunArgs {
+    /// The local day that has closed. Without it, yesterday until noon, today after.
+    #[arg(long, value_name = "DATE")]
+    pub date: Option<chrono::NaiveDate>,
+    /// How order quantities are found; the setting forecast.policy where it is not given.
+    #[arg(long, value_enum)]
+    pub policy: Option<PolicyName>,
+    /// Write the order lines to this file, one JSON object a line, and publish nothing.
+    #[arg(long, value_name = "FILE.ndjson")]
+    pub out: Option<PathBuf>,
+    /// Run though the warehouse's newest sale is older than the day.
+    #[arg(long)]
+    pub stale: bool,
 }
 
 #[derive(Args, Debug)]

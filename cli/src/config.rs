@@ -34,6 +34,7 @@ pub struct Config {
     pub cdc: Cdc,
     pub metrics: Metrics,
     pub serve: Serve,
+    pub forecast: Forecast,
     pub simulator: Simulator,
 }
 
@@ -142,6 +143,42 @@ pub struct Metrics {
 #[serde(deny_unknown_fields)]
 pub struct Serve {
     pub listen: String,
+}
+
+/// The nightly run.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Forecast {
+    pub database: String,
+    pub policy: PolicyName,
+    pub horizon: usize,
+    pub publish_days: usize,
+    pub goodwill_percent: i64,
+    pub holding_e4: i64,
+    pub service_level: f64,
+    pub sell_through: f64,
+    pub guard_multiple: f64,
+    pub holidays: Vec<String>,
+}
+
+/// How order quantities are found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum PolicyName {
+    /// The quantile of demand at which a piece more costs as much as a piece less.
+    Newsvendor,
+    /// 1.2 times what ARIMA(1,1,1) on seven days expects of three days.
+    Document,
+}
+
+impl Forecast {
+    /// Names the settings that change an order.
+    pub fn fingerprint(&self) -> String {
+        format!(
+            "{}-{}-{}-{}-{}",
+            self.goodwill_percent, self.holding_e4, self.service_level, self.sell_through, self.guard_multiple
+        )
+    }
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]

@@ -68,6 +68,7 @@ queries![
     KNOWN_NAMES "known_names",
     DEMAND_SERIES "demand_series",
     DEMAND_DAYS "demand_days",
+    SALES_HISTORY "sales_history",
     FILE_ROWS "file_rows",
     FORECAST_FILE "forecast_file",
 ];
@@ -101,6 +102,15 @@ pub struct HourOrders {
     pub is_weekend: u8,
     pub orders: u64,
     pub gmv: Option<i64>,
+}
+
+/// Pieces of a SKU that a community bought on a local day (days since 1970-01-01).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Row, Deserialize)]
+pub struct DaySale {
+    pub community_id: i64,
+    pub sku_id: i64,
+    pub event_date: u16,
+    pub quantity: i64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Row, Deserialize)]
@@ -186,6 +196,17 @@ pub(crate) fn named_failure(warehouse: &Warehouse, named: Named, error: clickhou
 /// Binds the filter on one community, or none.
 pub(crate) fn for_community(query: Query, community: Option<CommunityId>) -> Query {
     query.param("all", u8::from(community.is_none())).param("community_id", community.map_or(0, |c| c.0))
+}
+
+/// Daily sales of the local days `from..=to`, one row after the other to `each`.
+pub async fn sales_history(warehouse: &Warehouse, from: u16, to: u16, mut each: impl FnMut(DaySale)) -> Result<()> {
+    let query = warehouse.query(SALES_HISTORY.sql).param("from", date(from)).param("to", date(to));
+    let failed = |error| named_failure(warehouse, SALES_HISTORY, error);
+    let mut cursor = query.fetch::<DaySale>().map_err(failed)?;
+    while let Some(sale) = cursor.next().await.map_err(failed)? {
+        each(sale);
+    }
+    Ok(())
 }
 
 /// GMV by minute of the half-open range; minutes without a paid order are left out.

@@ -58,6 +58,7 @@ pub async fn run(command: Command, mut config: Config, output: &Output) -> Outco
         Command::Forecast(ForecastCommand::Backtest(args)) => {
             forecast::backtest::run(&args, &Parts::new(config)?, output).await
         }
+        Command::Forecast(ForecastCommand::Run(args)) => forecast::run::run(&args, &Parts::new(config)?, output).await,
         Command::DeadLetter(command) => dead_letter::run(&Parts::new(config)?, &command, output).await,
         Command::Check => check::run(&Parts::new(config)?, output).await,
         Command::Bench(BenchCommand::Stream(args)) => bench::stream(&Parts::new(config)?, &args, output).await,

@@ -10,6 +10,7 @@ pub mod calendar;
 mod date;
 pub mod history;
 mod line;
+pub mod models;
 pub mod plan;
 mod policy;
 pub mod stock;

@@ -4,5 +4,7 @@ pub mod backtest;
 mod csv;
 pub mod fit;
 mod folder;
+mod holidays;
 mod oracle;
 mod panel_files;
+pub mod run;

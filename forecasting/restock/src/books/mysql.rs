@@ -169,7 +169,7 @@ impl<'a> Reader<'a> {
     async fn promoted(&mut self, from: NaiveDate, to: NaiveDate, zone: Zone) -> Result<Vec<Promoted>> {
         let after = to.checked_add_days(Days::new(1)).unwrap_or(to);
         let sql = format!(
-            "SELECT s.sku_id, CAST(p.starts_at AS CHAR), CAST(p.ends_at AS CHAR), CAST(s.price / k.price AS DOUBLE) \
+            "SELECT s.sku_id, CAST(p.starts_at AS CHAR), CAST(p.ends_at AS CHAR), s.price / k.price + 0E0 \
              FROM {{db}}promotions p JOIN {{db}}promotion_skus s USING (promotion_id) JOIN {{db}}skus k USING (sku_id) \
              WHERE p.starts_at < '{after}' AND p.ends_at >= '{from}' AND k.price > 0"
         );
