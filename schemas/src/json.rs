@@ -23,6 +23,9 @@ pub const fn schema(topic: Topic) -> &'static str {
         Topic::MetricsActivity => include_str!("../json/metrics.activity.schema.json"),
         Topic::MetricsTopN => include_str!("../json/metrics.top_n.schema.json"),
         Topic::MetricsBuyers => include_str!("../json/metrics.buyers.schema.json"),
+        Topic::ForecastDemand => include_str!("../json/forecast.demand.schema.json"),
+        Topic::ForecastRestock => include_str!("../json/forecast.restock.schema.json"),
+        Topic::ForecastAnswers => include_str!("../json/forecast.answers.schema.json"),
         Topic::Alerts => include_str!("../json/alerts.schema.json"),
         Topic::DeadLetter => include_str!("../json/dead-letter.schema.json"),
     }

@@ -7,6 +7,7 @@ pub mod change;
 pub mod click;
 pub mod dead_letter;
 pub mod event;
+pub mod forecast;
 pub mod identity;
 pub mod ids;
 pub mod json;

@@ -32,6 +32,15 @@ pub enum Topic {
     MetricsTopN,
     #[serde(rename = "metrics.buyers")]
     MetricsBuyers,
+    /// The demand that a run expects, and where the run ends.
+    #[serde(rename = "forecast.demand")]
+    ForecastDemand,
+    /// What a run asks to be ordered, and where the run ends.
+    #[serde(rename = "forecast.restock")]
+    ForecastRestock,
+    /// What suppliers say to that.
+    #[serde(rename = "forecast.answers")]
+    ForecastAnswers,
     /// What someone has to look at, when it begins and when it is over.
     #[serde(rename = "alerts")]
     Alerts,
@@ -40,7 +49,7 @@ pub enum Topic {
 }
 
 impl Topic {
-    pub const ALL: [Topic; 14] = [
+    pub const ALL: [Topic; 17] = [
         Topic::Orders,
         Topic::OrderItems,
         Topic::Refunds,
@@ -53,6 +62,9 @@ impl Topic {
         Topic::MetricsActivity,
         Topic::MetricsTopN,
         Topic::MetricsBuyers,
+        Topic::ForecastDemand,
+        Topic::ForecastRestock,
+        Topic::ForecastAnswers,
         Topic::Alerts,
         Topic::DeadLetter,
     ];
@@ -81,6 +93,9 @@ impl Topic {
             Topic::MetricsActivity => "metrics.activity",
             Topic::MetricsTopN => "metrics.top_n",
             Topic::MetricsBuyers => "metrics.buyers",
+            Topic::ForecastDemand => "forecast.demand",
+            Topic::ForecastRestock => "forecast.restock",
+            Topic::ForecastAnswers => "forecast.answers",
             Topic::Alerts => "alerts",
             Topic::DeadLetter => "dead-letter",
         }

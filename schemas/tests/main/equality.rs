@@ -83,6 +83,14 @@ fn a_schema_that_differs_is_noticed() {
         (Topic::Clicks, "253402300799999", "253402300800000"),
         (Topic::DeadLetter, "[AQgw]", "[AQRgw]"),
         (Topic::Alerts, "\"resolved\"", "\"solved\""),
+        (Topic::ForecastDemand, "{0,39}", "{0,40}"),
+        (Topic::ForecastRestock, "\"held\"", "\"hold\""),
+        (
+            Topic::ForecastRestock,
+            "\"minimum\": 0,\n            \"maximum\": 2147483647",
+            "\"minimum\": -1,\n            \"maximum\": 2147483647",
+        ),
+        (Topic::ForecastAnswers, "\"refused\"", "\"denied\""),
         (Topic::MetricsGmv, "\"maxItems\": 3", "\"maxItems\": 4"),
     ] {
         let text = schema(topic);

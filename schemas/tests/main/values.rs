@@ -4,19 +4,29 @@ use linli_schemas::Topic;
 use linli_schemas::alert::Alert;
 use linli_schemas::dead_letter::DeadLetter;
 use linli_schemas::event::decode;
+use linli_schemas::forecast::{DemandRecord, RestockRecord, SupplierAnswer};
 use linli_schemas::metric::MetricRecord;
 use linli_schemas::named;
 use linli_schemas::zone::Zone;
 use serde_json::Value;
 
 /// The samples of `events/samples/v1`: topic and text. Every old sample stays.
-pub const SAMPLES: [(&str, &str); 26] = [
+pub const SAMPLES: [(&str, &str); 35] = [
     ("alerts", include_str!("../../events/samples/v1/alerts.firing.json")),
     ("alerts", include_str!("../../events/samples/v1/alerts.resolved.json")),
     ("clicks", include_str!("../../events/samples/v1/clicks.view.json")),
     ("clicks", include_str!("../../events/samples/v1/clicks.visitor.json")),
     ("dead-letter", include_str!("../../events/samples/v1/dead-letter.imported.json")),
     ("dead-letter", include_str!("../../events/samples/v1/dead-letter.late.json")),
+    ("forecast.demand", include_str!("../../events/samples/v1/forecast.demand.step.json")),
+    ("forecast.demand", include_str!("../../events/samples/v1/forecast.demand.end.json")),
+    ("forecast.demand", include_str!("../../events/samples/v1/forecast.demand.withdrawn.json")),
+    ("forecast.restock", include_str!("../../events/samples/v1/forecast.restock.line.json")),
+    ("forecast.restock", include_str!("../../events/samples/v1/forecast.restock.held.json")),
+    ("forecast.restock", include_str!("../../events/samples/v1/forecast.restock.end.json")),
+    ("forecast.restock", include_str!("../../events/samples/v1/forecast.restock.withdrawn.json")),
+    ("forecast.answers", include_str!("../../events/samples/v1/forecast.answers.changed.json")),
+    ("forecast.answers", include_str!("../../events/samples/v1/forecast.answers.accepted.json")),
     ("gmv.buyers-repartition", include_str!("../../events/samples/v1/gmv.buyers-repartition.part.json")),
     ("gmv.buyers-repartition", include_str!("../../events/samples/v1/gmv.buyers-repartition.idle.json")),
     ("metrics.activity", include_str!("../../events/samples/v1/metrics.activity.day_total.json")),
@@ -46,6 +56,9 @@ pub fn decoded(topic: Topic, text: &[u8]) -> Result<(), String> {
             named::parse_named(topic, text).map(drop).map_err(|e| e.to_string())
         }
         Topic::Alerts => Alert::decode(text).map(drop).map_err(|e| e.to_string()),
+        Topic::ForecastDemand => DemandRecord::decode(text).map(drop).map_err(|e| e.to_string()),
+        Topic::ForecastRestock => RestockRecord::decode(text).map(drop).map_err(|e| e.to_string()),
+        Topic::ForecastAnswers => SupplierAnswer::decode(text).map(drop).map_err(|e| e.to_string()),
         Topic::DeadLetter => DeadLetter::decode(text).map(drop).map_err(|e| e.to_string()),
         Topic::MetricsGmv | Topic::MetricsActivity | Topic::MetricsTopN | Topic::MetricsBuyers => {
             let record = MetricRecord::decode(text).map_err(|e| e.to_string())?;
@@ -85,6 +98,23 @@ pub fn edges() -> Vec<Value> {
         "-9999999999999.9000",
         "１２",
         "12.5\n",
+        "2026-11-01",
+        "2026-02-29",
+        "2024-02-29",
+        "+026-11-01",
+        "2026-1-001",
+        "2026-3-2",
+        "2026-11-01\n",
+        ".run",
+        "run_1.2-x",
+        "0123456789012345678901234567890123456789",
+        "01234567890123456789012345678901234567890",
+        "step",
+        "line",
+        "end",
+        "withdrawn",
+        "held",
+        "refused",
         "2026-11-01T00:00:00Z",
         "2026-11-01T00:00:00.1Z",
         "2026-11-01T00:00:00.Z",
@@ -151,6 +181,11 @@ pub fn edges() -> Vec<Value> {
         "[[1,2],[3]]",
         "{}",
         r#"{"c":null}"#,
+        r#"{"line":null}"#,
+        r#"{"term":"level","pieces":1}"#,
+        r#"["level",1]"#,
+        r#"[{"term":"level","pieces":1.5}]"#,
+        r#"{"terms":{},"sum":[],"conflicts":[],"holds":[]}"#,
         r#"{"view":null}"#,
         r#"{"gmv_min":null}"#,
         r#"[1,2,3,4,5,"1.00",null,null]"#,
