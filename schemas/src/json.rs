@@ -17,6 +17,7 @@ pub const fn schema(topic: Topic) -> &'static str {
         Topic::Communities => include_str!("../json/shop.communities.schema.json"),
         Topic::Categories => include_str!("../json/shop.categories.schema.json"),
         Topic::Skus => include_str!("../json/shop.skus.schema.json"),
+        Topic::Stock => include_str!("../json/shop.stock.schema.json"),
         Topic::Clicks => include_str!("../json/clicks.schema.json"),
         Topic::Buyers => include_str!("../json/gmv.buyers-repartition.schema.json"),
         Topic::MetricsGmv => include_str!("../json/metrics.gmv.schema.json"),

@@ -17,6 +17,7 @@ pub mod partition;
 mod plain;
 mod scan;
 pub mod shop;
+pub mod stock;
 mod strict;
 pub mod topic;
 pub mod zone;

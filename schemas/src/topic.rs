@@ -19,6 +19,9 @@ pub enum Topic {
     Categories,
     #[serde(rename = "shop.skus")]
     Skus,
+    /// What is on hand and reserved, as it changes.
+    #[serde(rename = "shop.stock")]
+    Stock,
     #[serde(rename = "clicks")]
     Clicks,
     /// First purchases of a user on a day, sent by `gmv` to the partition of the user.
@@ -49,13 +52,14 @@ pub enum Topic {
 }
 
 impl Topic {
-    pub const ALL: [Topic; 17] = [
+    pub const ALL: [Topic; 18] = [
         Topic::Orders,
         Topic::OrderItems,
         Topic::Refunds,
         Topic::Communities,
         Topic::Categories,
         Topic::Skus,
+        Topic::Stock,
         Topic::Clicks,
         Topic::Buyers,
         Topic::MetricsGmv,
@@ -87,6 +91,7 @@ impl Topic {
             Topic::Communities => "shop.communities",
             Topic::Categories => "shop.categories",
             Topic::Skus => "shop.skus",
+            Topic::Stock => "shop.stock",
             Topic::Clicks => "clicks",
             Topic::Buyers => "gmv.buyers-repartition",
             Topic::MetricsGmv => "metrics.gmv",

@@ -8,6 +8,7 @@ pub mod live;
 pub mod loader;
 pub mod migrate;
 pub mod query;
+pub mod restock;
 mod row_binary;
 mod sql;
 

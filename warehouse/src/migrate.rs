@@ -38,6 +38,12 @@ pub const MIGRATIONS: &[Migration] = migrations![
     9 "0009_sales",
     10 "0010_settings",
     11 "0011_names",
+    12 "0012_stock_levels",
+    13 "0013_demand_forecasts",
+    14 "0014_restock_lines",
+    15 "0015_restock_runs",
+    16 "0016_ads_near_expiry",
+    17 "0017_ads_restock_value",
 ];
 
 const BOOKKEEPING: &str = include_str!("../ddl/0000_schema_migrations.sql");

@@ -69,6 +69,11 @@ queries![
     DEMAND_SERIES "demand_series",
     DEMAND_DAYS "demand_days",
     SALES_HISTORY "sales_history",
+    FORECAST_OF_DAY "forecast_of_day",
+    RESTOCK_VALUE "restock_value",
+    RESTOCK_VALUE_DAYS "restock_value_days",
+    NEAR_EXPIRY "near_expiry",
+    SOLD_OUT_DAYS "sold_out_days",
     FILE_ROWS "file_rows",
     FORECAST_FILE "forecast_file",
 ];
@@ -207,6 +212,32 @@ pub async fn sales_history(warehouse: &Warehouse, from: u16, to: u16, mut each: 
         each(sale);
     }
     Ok(())
+}
+
+/// A local day (days since 1970-01-01) on which a shelf was empty for long.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Row, Deserialize)]
+pub struct SoldOutDay {
+    pub warehouse_id: i64,
+    pub sku_id: i64,
+    pub event_date: u16,
+}
+
+/// Hours of the local day in which people buy, half-open.
+const OPEN_HOURS: (u8, u8) = (7, 23);
+/// Seconds of them for which a shelf must have been empty.
+const EMPTY_SECONDS: u32 = 2 * 3600;
+
+/// Days of `from..=to` on which a shelf was empty for two hours of those in which people buy.
+pub async fn sold_out_days(warehouse: &Warehouse, zone: &str, from: u16, to: u16) -> Result<Vec<SoldOutDay>> {
+    let query = warehouse
+        .query(SOLD_OUT_DAYS.sql)
+        .param("zone", zone)
+        .param("from", date(from))
+        .param("to", date(to))
+        .param("open_hour", OPEN_HOURS.0)
+        .param("close_hour", OPEN_HOURS.1)
+        .param("seconds", EMPTY_SECONDS);
+    all(warehouse, SOLD_OUT_DAYS, query).await
 }
 
 /// GMV by minute of the half-open range; minutes without a paid order are left out.

@@ -90,3 +90,46 @@ async fn forecasts_in_csv_become_a_parquet_file() {
     "#]]
     .assert_eq(&csv(&bench, query::FILE_ROWS, Some(target)).await);
 }
+
+/// A change of the stock of SKU 77 in warehouse 1, `hours` after the first midnight.
+fn stock(hours: i64, on_hand: i64, reserved: i64) -> (String, String) {
+    let at = DAY + hours * 3_600_000;
+    let row = format!(r#"{{"warehouse_id":1,"sku_id":77,"on_hand":{on_hand},"reserved":{reserved}}}"#);
+    let source = format!(r#"{{"server":"s","ts_ms":{at}}}"#);
+    ("1".to_owned(), format!(r#"{{"before":null,"after":{row},"op":"u","ts_ms":{at},"source":{source}}}"#))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_day_on_which_a_shelf_was_empty_for_hours_is_found() {
+    let bench = Bench::new("demand_sold_out").await;
+    let changes = [
+        stock(1, 30, 0),
+        // for an hour, and from two o'clock to midnight
+        stock(12, 30, 30),
+        stock(13, 40, 30),
+        stock(14, 40, 40),
+        // from the evening of the second day into the third
+        stock(24, 50, 0),
+        stock(24 + 22, 50, 50),
+        stock(48 + 9, 60, 50),
+        // in the night alone: nobody buys then
+        stock(72, 60, 60),
+        stock(72 + 6, 90, 60),
+        // reserved beyond what is there, over two days
+        stock(96 + 20, 90, 95),
+        stock(120 + 22, 120, 95),
+    ];
+    bench.append(Topic::Stock, &changes).await;
+    bench.load_facts().await;
+    // told again, by a loader that begins anew
+    bench.forget_positions().await;
+    bench.load_facts().await;
+    let days = async |from: u16, to: u16| {
+        let first = 20_758; // DAY
+        let found = query::sold_out_days(&bench.warehouse, "Asia/Shanghai", first + from, first + to).await;
+        let days = found.expect("days").into_iter().map(|day| (day.warehouse_id, day.sku_id, day.event_date - first));
+        days.collect::<Vec<_>>()
+    };
+    assert_eq!(days(0, 30).await, [(1, 77, 0), (1, 77, 2), (1, 77, 4), (1, 77, 5)]);
+    assert_eq!(days(1, 2).await, [(1, 77, 2)], "22 to 23 o'clock of the day before is too short");
+}

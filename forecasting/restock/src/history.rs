@@ -80,7 +80,8 @@ impl History {
         let (sold, problems) = self.sold(books);
         let mut series: Vec<SeriesOf> = sold.keys().copied().collect();
         // Goods that are stocked and were never sold have a forecast too: that nothing is wanted.
-        series.extend(books.stock.keys().filter(|shelf| books.skus.contains_key(&shelf.1)).map(|shelf| of_shelf(*shelf)));
+        series
+            .extend(books.stock.keys().filter(|shelf| books.skus.contains_key(&shelf.1)).map(|shelf| of_shelf(*shelf)));
         series.sort_unstable();
         series.dedup();
         let days = HISTORY_DAYS as usize;

@@ -8,6 +8,7 @@
 pub mod books;
 pub mod calendar;
 mod date;
+pub mod expiry;
 pub mod history;
 mod line;
 pub mod models;
@@ -15,6 +16,7 @@ pub mod plan;
 mod policy;
 pub mod stock;
 mod terms;
+pub mod value;
 
 pub use line::{Conflict, Hold, Line, Place, Situation, order};
 pub use policy::{Margins, Outlook, Policy, Quantile, Rule};

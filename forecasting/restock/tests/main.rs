@@ -3,3 +3,4 @@
 mod history;
 mod planning;
 mod shop;
+mod value;

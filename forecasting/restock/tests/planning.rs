@@ -5,8 +5,8 @@ use linli_forecasting::demand::{DemandModel, SeriesForecast};
 use linli_forecasting::distribution::Summary;
 use linli_restock::books::{Books, OnHand, Problem, Shares, Sku, UnderWay};
 use linli_restock::history::SeriesOf;
-use linli_restock::stock::Batch;
 use linli_restock::plan::{Frame, Plan, plan, reconcile};
+use linli_restock::stock::Batch;
 use linli_restock::{Hold, Outlook, Place, Policy};
 use linli_schemas::zone::Zone;
 

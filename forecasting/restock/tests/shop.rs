@@ -33,7 +33,8 @@ pub fn books() -> Books {
         suppliers: [(501, supplier)].into(),
         skus: [(TOMATO, sku(TOMATO, Some(3))), (RICE, sku(RICE, None))].into(),
         warehouse_of: [(1, 1), (2, 1), (3, 2)].into(),
-        stock: [((1, TOMATO), OnHand::default()), ((1, RICE), OnHand::default()), ((2, RICE), OnHand::default())].into(),
+        stock: [((1, TOMATO), OnHand::default()), ((1, RICE), OnHand::default()), ((2, RICE), OnHand::default())]
+            .into(),
         ..Books::default()
     }
 }

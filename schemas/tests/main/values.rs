@@ -7,11 +7,12 @@ use linli_schemas::event::decode;
 use linli_schemas::forecast::{DemandRecord, RestockRecord, SupplierAnswer};
 use linli_schemas::metric::MetricRecord;
 use linli_schemas::named;
+use linli_schemas::stock;
 use linli_schemas::zone::Zone;
 use serde_json::Value;
 
 /// The samples of `events/samples/v1`: topic and text. Every old sample stays.
-pub const SAMPLES: [(&str, &str); 35] = [
+pub const SAMPLES: [(&str, &str); 37] = [
     ("alerts", include_str!("../../events/samples/v1/alerts.firing.json")),
     ("alerts", include_str!("../../events/samples/v1/alerts.resolved.json")),
     ("clicks", include_str!("../../events/samples/v1/clicks.view.json")),
@@ -36,6 +37,8 @@ pub const SAMPLES: [(&str, &str); 35] = [
     ("shop.communities", include_str!("../../events/samples/v1/shop.communities.created.json")),
     ("shop.categories", include_str!("../../events/samples/v1/shop.categories.created.json")),
     ("shop.skus", include_str!("../../events/samples/v1/shop.skus.created.json")),
+    ("shop.stock", include_str!("../../events/samples/v1/shop.stock.created.json")),
+    ("shop.stock", include_str!("../../events/samples/v1/shop.stock.updated.json")),
     ("shop.order_items", include_str!("../../events/samples/v1/shop.order_items.created.json")),
     ("shop.order_items", include_str!("../../events/samples/v1/shop.order_items.deleted.json")),
     ("shop.orders", include_str!("../../events/samples/v1/shop.orders.created.json")),
@@ -52,6 +55,7 @@ pub const SAMPLES: [(&str, &str); 35] = [
 /// Whether the typed decoder takes it, or why not.
 pub fn decoded(topic: Topic, text: &[u8]) -> Result<(), String> {
     match topic {
+        Topic::Stock => stock::parse_stock(text).map(drop).map_err(|e| e.to_string()),
         Topic::Communities | Topic::Categories | Topic::Skus => {
             named::parse_named(topic, text).map(drop).map_err(|e| e.to_string())
         }

@@ -6,6 +6,7 @@ use linli_schemas::click::ClickRow;
 use linli_schemas::dead_letter::DeadLetter;
 use linli_schemas::event::{ClickType, Reject};
 use linli_schemas::named::parse_named;
+use linli_schemas::stock::parse_stock;
 use linli_schemas::zone::Zone;
 use linli_schemas::{EventTime, Topic};
 use serde::{Deserialize, Serialize};
@@ -36,13 +37,15 @@ const LETTERS: (&str, &str) =
     ("dead_letters", "topic, partition, offset, body_key, code, reason, at, key, value, version");
 
 const NAMES: (&str, &str) = ("names", "kind, id, name, deleted, version");
+const STOCK: (&str, &str) = ("stock_levels", "warehouse_id, sku_id, written_at, available, version");
 /// The topics of the facts.
-pub const FACTS: [Topic; 7] = [
+pub const FACTS: [Topic; 8] = [
     Topic::Orders,
     Topic::OrderItems,
     Topic::Communities,
     Topic::Categories,
     Topic::Skus,
+    Topic::Stock,
     Topic::Clicks,
     Topic::DeadLetter,
 ];
@@ -56,7 +59,9 @@ pub(super) struct Facts {
     item_clocks: Vec<PartitionClock>,
     /// One topic of [`Topic::NAMING`] after the other.
     name_clocks: Vec<PartitionClock>,
+    stock_clocks: Vec<PartitionClock>,
     names: Rows,
+    stock: Rows,
     orders: Rows,
     items: Rows,
     clicks: Rows,
@@ -71,6 +76,8 @@ struct Memory {
     item_clocks: Vec<PartitionClock>,
     #[serde(default)]
     name_clocks: Vec<PartitionClock>,
+    #[serde(default)]
+    stock_clocks: Vec<PartitionClock>,
 }
 
 impl Facts {
@@ -82,6 +89,8 @@ impl Facts {
             order_clocks: clocks.clone(),
             name_clocks: vec![PartitionClock::default(); partitions as usize * Topic::NAMING.len()],
             names: Rows::default(),
+            stock_clocks: clocks.clone(),
+            stock: Rows::default(),
             item_clocks: clocks,
             orders: Rows::default(),
             items: Rows::default(),
@@ -197,6 +206,19 @@ impl Facts {
         Ok(Outcome::Taken)
     }
 
+    fn stock(&mut self, place: Place, value: &[u8]) -> Result<Outcome, Reject> {
+        let Some(level) = parse_stock(value)? else { return Ok(Outcome::Ignored) };
+        let version = clock(&mut self.stock_clocks, place).next(level.published_ms);
+        let rows = &mut self.stock;
+        rows.i64(level.warehouse_id);
+        rows.i64(level.sku_id);
+        rows.i64(level.written_ms);
+        rows.i64(level.available);
+        rows.u64(version);
+        rows.end();
+        Ok(Outcome::Taken)
+    }
+
     /// A letter that cannot be read itself becomes one about it: there is nowhere further to send it.
     fn letter(&mut self, place: Place, record: &Fetched<'_>, value: &[u8]) {
         let unreadable = |cause: String| DeadLetter {
@@ -235,7 +257,7 @@ impl Facts {
         })
     }
 
-    fn blocks(&mut self) -> [(&mut Rows, (&'static str, &'static str)); 6] {
+    fn blocks(&mut self) -> [(&mut Rows, (&'static str, &'static str)); 7] {
         [
             // The dates first: a load cut off before the orders must not lose which days to count again.
             (&mut self.sale_dates, SALE_DATES),
@@ -244,6 +266,7 @@ impl Facts {
             (&mut self.clicks, CLICKS),
             (&mut self.letters, LETTERS),
             (&mut self.names, NAMES),
+            (&mut self.stock, STOCK),
         ]
     }
 }
@@ -258,6 +281,7 @@ impl Sink for Facts {
             Topic::Orders => self.order(place, value),
             Topic::OrderItems => self.item(place, value),
             Topic::Clicks => self.click(value),
+            Topic::Stock => self.stock(place, value),
             Topic::DeadLetter => {
                 self.letter(place, record, value);
                 Ok(Outcome::Taken)
@@ -267,11 +291,12 @@ impl Sink for Facts {
     }
 
     fn rows(&self) -> u64 {
-        self.orders.count + self.items.count + self.clicks.count + self.letters.count + self.names.count
+        let rows = [&self.orders, &self.items, &self.clicks, &self.letters, &self.names, &self.stock];
+        rows.iter().map(|rows| rows.count).sum()
     }
 
     fn bytes(&self) -> usize {
-        let rows = [&self.orders, &self.items, &self.clicks, &self.letters, &self.names];
+        let rows = [&self.orders, &self.items, &self.clicks, &self.letters, &self.names, &self.stock];
         rows.iter().map(|rows| rows.bytes.len()).sum()
     }
 
@@ -297,6 +322,7 @@ impl Sink for Facts {
             order_clocks: self.order_clocks.clone(),
             item_clocks: self.item_clocks.clone(),
             name_clocks: self.name_clocks.clone(),
+            stock_clocks: self.stock_clocks.clone(),
         };
         serde_json::to_value(memory).unwrap_or_default()
     }
@@ -307,6 +333,7 @@ impl Sink for Facts {
             (&mut self.order_clocks, memory.order_clocks),
             (&mut self.item_clocks, memory.item_clocks),
             (&mut self.name_clocks, memory.name_clocks),
+            (&mut self.stock_clocks, memory.stock_clocks),
         ] {
             for (clock, kept) in clocks.iter_mut().zip(kept) {
                 *clock = kept;

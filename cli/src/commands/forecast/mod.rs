@@ -5,6 +5,8 @@ mod csv;
 pub mod fit;
 mod folder;
 mod holidays;
+mod night;
 mod oracle;
 mod panel_files;
+mod record;
 pub mod run;

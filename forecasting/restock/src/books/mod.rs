@@ -102,24 +102,55 @@ pub struct Books {
 #[serde(tag = "problem", rename_all = "snake_case")]
 pub enum Problem {
     /// No mail can reach it.
-    SupplierWithoutAddress { supplier_id: i64 },
+    SupplierWithoutAddress {
+        supplier_id: i64,
+    },
     /// Its goods cannot be ordered.
-    UnknownSupplier { supplier_id: i64, sku_id: i64 },
-    SkuWithoutCost { sku_id: i64 },
+    UnknownSupplier {
+        supplier_id: i64,
+        sku_id: i64,
+    },
+    SkuWithoutCost {
+        sku_id: i64,
+    },
     /// Pieces sold at a loss: the margin is not positive.
-    CostAbovePrice { sku_id: i64, price: i64, cost: i64 },
+    CostAbovePrice {
+        sku_id: i64,
+        price: i64,
+        cost: i64,
+    },
     /// Pieces on hand of no batch: nobody knows when they expire.
-    StockWithoutBatch { warehouse_id: i64, sku_id: i64, pieces: i64 },
+    StockWithoutBatch {
+        warehouse_id: i64,
+        sku_id: i64,
+        pieces: i64,
+    },
     /// Sold is more than there is.
-    ReservedBeyondStock { warehouse_id: i64, sku_id: i64, on_hand: i64, reserved: i64 },
+    ReservedBeyondStock {
+        warehouse_id: i64,
+        sku_id: i64,
+        on_hand: i64,
+        reserved: i64,
+    },
     /// Sales of goods that the books do not know.
-    UnknownSku { sku_id: i64 },
+    UnknownSku {
+        sku_id: i64,
+    },
     /// A community that no warehouse serves: its sales count nowhere.
-    CommunityWithoutWarehouse { community_id: i64 },
+    CommunityWithoutWarehouse {
+        community_id: i64,
+    },
     /// The lines of a supplier are worth less than what it delivers.
-    BelowMinimumAmount { supplier_id: i64, amount: i64, minimum: i64 },
+    BelowMinimumAmount {
+        supplier_id: i64,
+        amount: i64,
+        minimum: i64,
+    },
     /// The supplier's time for orders of the day was over.
-    CutOffMissed { supplier_id: i64, must_order_by: i64 },
+    CutOffMissed {
+        supplier_id: i64,
+        must_order_by: i64,
+    },
 }
 
 /// Prices of a piece's fate, as shares of its price.
@@ -236,7 +267,8 @@ mod tests {
 
     fn books(on_hand: i64, reserved: i64) -> Books {
         Books {
-            suppliers: [(501, Supplier { email: Some("a@b.example".to_owned()), ..Supplier::every_day(501, 1) })].into(),
+            suppliers: [(501, Supplier { email: Some("a@b.example".to_owned()), ..Supplier::every_day(501, 1) })]
+                .into(),
             skus: [(10, sku())].into(),
             stock: [(SHELF, OnHand { on_hand, reserved, min_stock: 0 })].into(),
             received: [(SHELF, vec![batch(2, 10, 6), batch(1, 10, 5)])].into(),
@@ -257,10 +289,7 @@ mod tests {
         assert_eq!(problems, [Problem::StockWithoutBatch { warehouse_id: 1, sku_id: 10, pieces: 3 }]);
         let (batches, problems) = books(5, 7).batches(SHELF);
         assert_eq!(batches, []);
-        assert_eq!(
-            problems,
-            [Problem::ReservedBeyondStock { warehouse_id: 1, sku_id: 10, on_hand: 5, reserved: 7 }]
-        );
+        assert_eq!(problems, [Problem::ReservedBeyondStock { warehouse_id: 1, sku_id: 10, on_hand: 5, reserved: 7 }]);
         let mut wrong = books(0, 0);
         assert_eq!(wrong.problems(), []);
         wrong.suppliers.insert(502, Supplier::every_day(502, 1));

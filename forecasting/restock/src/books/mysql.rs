@@ -1,6 +1,6 @@
 //! The books as the shop's MySQL holds them, read in one consistent view.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use chrono::{Days, NaiveDate, NaiveTime};
 use linli_connectors::{Error, ErrorKind, Result};
@@ -13,6 +13,7 @@ use super::{Books, CUT_OFF, OnHand, Shelf, Sku, Supplier, UnderWay};
 use crate::calendar::{Calendar, Weekdays};
 use crate::history::Promoted;
 use crate::stock::Batch;
+use crate::value::Moved;
 
 /// Rows of a table beyond which it is not read: memory is bounded.
 const ROWS_MAX: usize = 20_000_000;
@@ -34,6 +35,8 @@ pub struct Reader<'a> {
 pub struct Read {
     pub books: Books,
     pub promoted: Vec<Promoted>,
+    /// Of the day itself.
+    pub moved: HashMap<Shelf, Moved>,
 }
 
 impl<'a> Reader<'a> {
@@ -65,7 +68,8 @@ impl<'a> Reader<'a> {
             under_way: self.under_way().await?,
         };
         let promoted = self.promoted(from, to, zone).await?;
-        Ok(Read { books, promoted })
+        let moved = self.moved(date).await?;
+        Ok(Read { books, promoted, moved })
     }
 
     async fn tables(&mut self) -> Result<BTreeSet<String>> {
@@ -73,7 +77,7 @@ impl<'a> Reader<'a> {
         Ok(self.rows::<String>(&sql).await?.into_iter().collect())
     }
 
-    async fn suppliers(&mut self, agreed: bool) -> Result<std::collections::BTreeMap<i64, Supplier>> {
+    async fn suppliers(&mut self, agreed: bool) -> Result<BTreeMap<i64, Supplier>> {
         let (columns, join) = if agreed {
             (
                 "t.order_days, t.delivery_days, CAST(t.cut_off AS CHAR), CAST(ROUND(t.min_amount * 100) AS SIGNED), \
@@ -87,7 +91,7 @@ impl<'a> Reader<'a> {
             "SELECT s.supplier_id, s.name, s.name_en, NULLIF(TRIM(s.email), ''), s.lead_days, {columns} \
              FROM {{db}}suppliers s {join}"
         );
-        let mut found = std::collections::BTreeMap::new();
+        let mut found = BTreeMap::new();
         for row in self.rows::<SupplierRow>(&sql).await? {
             let supplier = row.supplier(&self.object)?;
             found.insert(supplier.supplier_id, supplier);
@@ -95,7 +99,7 @@ impl<'a> Reader<'a> {
         Ok(found)
     }
 
-    async fn skus(&mut self, agreed: bool) -> Result<std::collections::BTreeMap<i64, Sku>> {
+    async fn skus(&mut self, agreed: bool) -> Result<BTreeMap<i64, Sku>> {
         let (columns, join) = if agreed {
             ("t.pack, t.min_order, t.service_level", "LEFT JOIN {db}supply_terms t USING (sku_id)")
         } else {
@@ -122,12 +126,12 @@ impl<'a> Reader<'a> {
         Ok(rows.into_iter().map(|row| (row.0, sku(row))).collect())
     }
 
-    async fn warehouses(&mut self) -> Result<std::collections::BTreeMap<i64, i64>> {
+    async fn warehouses(&mut self) -> Result<BTreeMap<i64, i64>> {
         let sql = "SELECT community_id, warehouse_id FROM {db}communities WHERE warehouse_id IS NOT NULL";
         Ok(self.rows(sql).await?.into_iter().collect())
     }
 
-    async fn stock(&mut self) -> Result<std::collections::BTreeMap<Shelf, OnHand>> {
+    async fn stock(&mut self) -> Result<BTreeMap<Shelf, OnHand>> {
         type Of = (i64, i64, i64, i64, Option<i64>);
         let rows = self.rows::<Of>("SELECT warehouse_id, sku_id, on_hand, reserved, min_stock FROM {db}stock").await?;
         let of = |(warehouse_id, sku_id, on_hand, reserved, min_stock): Of| {
@@ -136,12 +140,12 @@ impl<'a> Reader<'a> {
         Ok(rows.into_iter().map(of).collect())
     }
 
-    async fn received(&mut self, date: NaiveDate) -> Result<std::collections::BTreeMap<Shelf, Vec<Batch>>> {
+    async fn received(&mut self, date: NaiveDate) -> Result<BTreeMap<Shelf, Vec<Batch>>> {
         let sql = format!(
             "SELECT warehouse_id, sku_id, batch_id, quantity, CAST(expires_on AS CHAR) FROM {{db}}stock_batches \
              WHERE expires_on >= '{date}'"
         );
-        let mut found = std::collections::BTreeMap::<Shelf, Vec<Batch>>::new();
+        let mut found = BTreeMap::<Shelf, Vec<Batch>>::new();
         for (warehouse_id, sku_id, batch_id, quantity, expires_on) in
             self.rows::<(i64, i64, u64, i64, String)>(&sql).await?
         {
@@ -152,7 +156,7 @@ impl<'a> Reader<'a> {
         Ok(found)
     }
 
-    async fn under_way(&mut self) -> Result<std::collections::BTreeMap<Shelf, UnderWay>> {
+    async fn under_way(&mut self) -> Result<BTreeMap<Shelf, UnderWay>> {
         let sql = "SELECT o.warehouse_id, l.sku_id, \
              CAST(SUM(IF(o.status = 'confirmed', GREATEST(l.quantity - l.received, 0), 0)) AS SIGNED), \
              CAST(SUM(IF(o.status = 'confirmed', 0, GREATEST(l.quantity - l.received, 0))) AS SIGNED) \
@@ -163,6 +167,28 @@ impl<'a> Reader<'a> {
             ((warehouse_id, sku_id), UnderWay { in_transit, on_order })
         };
         Ok(self.rows::<Of>(sql).await?.into_iter().map(of).collect())
+    }
+
+    /// What was ordered and thrown away on a local day.
+    async fn moved(&mut self, date: NaiveDate) -> Result<HashMap<Shelf, Moved>> {
+        let after = date + Days::new(1);
+        let ordered = format!(
+            "SELECT o.warehouse_id, l.sku_id, CAST(SUM(l.quantity) AS SIGNED) FROM {{db}}purchase_orders o \
+             JOIN {{db}}purchase_order_lines l USING (purchase_order_id) WHERE o.status <> 'canceled' \
+             AND o.created_at >= '{date}' AND o.created_at < '{after}' GROUP BY o.warehouse_id, l.sku_id"
+        );
+        let thrown_away = format!(
+            "SELECT warehouse_id, sku_id, CAST(-SUM(quantity) AS SIGNED) FROM {{db}}stock_movements \
+             WHERE kind = 'expired' AND moved_at >= '{date}' AND moved_at < '{after}' GROUP BY warehouse_id, sku_id"
+        );
+        let mut moved = HashMap::<Shelf, Moved>::new();
+        for (warehouse_id, sku_id, pieces) in self.rows::<(i64, i64, i64)>(&ordered).await? {
+            moved.entry((warehouse_id, sku_id)).or_default().ordered = pieces;
+        }
+        for (warehouse_id, sku_id, pieces) in self.rows::<(i64, i64, i64)>(&thrown_away).await? {
+            moved.entry((warehouse_id, sku_id)).or_default().thrown_away = pieces;
+        }
+        Ok(moved)
     }
 
     /// A promotion counts on each day by the part of it in which it runs and the part of the price that it takes off.

@@ -1,0 +1,203 @@
+//! What a run leaves in the warehouse, for the pages and for the nights to come.
+
+use std::collections::{BTreeMap, HashMap};
+
+use chrono::{Days, NaiveDate};
+use linli_forecasting::distribution::Summary;
+use linli_restock::expiry::AtRisk;
+use linli_restock::history::SeriesOf;
+use linli_restock::value::{DRIFT_DAYS, DRIFT_LIMIT, Group, Value, tracking_signal};
+use linli_restock::{Line, Place};
+use linli_schemas::EventTime;
+use linli_schemas::alert::{Alert, AlertState};
+use linli_warehouse::Warehouse;
+use linli_warehouse::restock::{self, ForecastRow, LineRow, NearExpiryRow, RunRow, ValueRow};
+
+use super::night::{Made, day_number};
+use crate::failure::{Failure, Kind, Outcome};
+use crate::parts::Parts;
+
+/// The quantiles that are published.
+pub const PUBLISHED: [f64; 8] = [0.10, 0.25, 0.50, 0.75, 0.80, 0.90, 0.95, 0.99];
+const READY: i8 = 1;
+const HELD: i8 = 2;
+
+/// Published quantiles of a forecast.
+pub fn quantiles(summary: &Summary) -> [f64; 8] {
+    PUBLISHED.map(|probability| summary.quantile(probability))
+}
+
+/// Forecasts and lines: of a run that nobody sees before [`name`].
+pub async fn run(warehouse: &Warehouse, made: &Made, publish_days: usize, version: u64) -> Outcome {
+    let business_date = day_number(made.date);
+    let rows = made.built.series.iter().zip(&made.forecasts).flat_map(|(of, forecast)| {
+        forecast.steps.iter().take(publish_days).zip(1_u64..).map(move |(summary, day)| {
+            let [q10, q25, q50, q75, q80, q90, q95, q99] = quantiles(summary);
+            ForecastRow {
+                run: made.run.clone(),
+                business_date,
+                warehouse_id: of.place.warehouse_id,
+                community_id: of.place.community_id,
+                sku_id: of.sku_id,
+                step_on: day_number(made.date + Days::new(day)),
+                model: made.model.to_owned(),
+                mean: summary.mean,
+                q10,
+                q25,
+                q50,
+                q75,
+                q80,
+                q90,
+                q95,
+                q99,
+                version,
+            }
+        })
+    });
+    restock::put(warehouse, rows).await?;
+    let lines = made.plan.lines.iter().map(|planned| {
+        let line = &planned.line;
+        Ok(LineRow {
+            run: made.run.clone(),
+            business_date,
+            supplier_id: line.supplier_id,
+            warehouse_id: line.place.warehouse_id,
+            community_id: line.place.community_id,
+            sku_id: line.sku_id,
+            quantity: line.quantity,
+            status: if line.holds.is_empty() { READY } else { HELD },
+            must_order_by: planned.must_order_by,
+            needed_by: day_number(line.terms.arrives_on),
+            reason: reason(line)?.to_string(),
+            version,
+        })
+    });
+    let lines: Vec<LineRow> = lines.collect::<Outcome<_>>()?;
+    restock::put(warehouse, lines).await?;
+    Ok(())
+}
+
+/// Why a line orders what it orders.
+pub fn reason(line: &Line) -> Outcome<serde_json::Value> {
+    let failed = |error: serde_json::Error| Failure::new(Kind::Internal, format!("a line is no JSON: {error}"));
+    let part = |value: Result<serde_json::Value, serde_json::Error>| value.map_err(failed);
+    Ok(serde_json::json!({
+        "terms": part(serde_json::to_value(&line.terms))?,
+        "sum": part(serde_json::to_value(&line.sum))?,
+        "conflicts": part(serde_json::to_value(&line.conflicts))?,
+        "holds": part(serde_json::to_value(&line.holds))?,
+    }))
+}
+
+/// Shows readers a run.
+pub async fn name(warehouse: &Warehouse, made: &Made, policy: &str, now_ms: i64) -> Outcome {
+    let row = RunRow {
+        run: made.run.clone(),
+        business_date: day_number(made.date),
+        policy: policy.to_owned(),
+        series: made.built.series.len() as u64,
+        lines: made.plan.lines.len() as u64,
+        named_at: now_ms,
+        version: now_ms.max(0) as u64,
+    };
+    restock::put(warehouse, [row]).await?;
+    Ok(())
+}
+
+pub async fn near_expiry(warehouse: &Warehouse, date: NaiveDate, found: &[AtRisk], version: u64) -> Outcome {
+    let rows: Vec<NearExpiryRow> = found
+        .iter()
+        .map(|of| NearExpiryRow {
+            business_date: day_number(date),
+            warehouse_id: of.place.warehouse_id,
+            sku_id: of.sku_id,
+            batch_id: of.batch_id,
+            expires_on: day_number(of.expires_on),
+            days_left: of.days_left,
+            quantity: of.quantity,
+            sellable: of.sellable,
+            at_risk: of.at_risk,
+            loss: of.loss,
+            actions: serde_json::to_string(&of.actions).unwrap_or_default(),
+            version,
+        })
+        .collect();
+    restock::put(warehouse, rows).await?;
+    Ok(())
+}
+
+/// What the newest run before a day expected of it.
+pub async fn expected(warehouse: &Warehouse, date: NaiveDate) -> Outcome<HashMap<SeriesOf, f64>> {
+    let rows = restock::expected(warehouse, day_number(date)).await?;
+    let of = |row: &restock::Expected| SeriesOf {
+        place: Place { warehouse_id: row.warehouse_id, community_id: row.community_id },
+        sku_id: row.sku_id,
+    };
+    Ok(rows.iter().map(|row| (of(row), row.mean)).collect())
+}
+
+/// How good the forecasts of the closed day were. Returns what begins or ceases to drift.
+pub async fn value(
+    warehouse: &Warehouse,
+    date: NaiveDate,
+    values: &BTreeMap<Group, Value>,
+    (parts, version): (&Parts, u64),
+) -> Outcome<Vec<Alert>> {
+    let rows = values.iter().map(|(group, value)| ValueRow {
+        event_date: day_number(date),
+        supplier_id: group.supplier_id,
+        category_id: group.category_id,
+        warehouse_id: group.place.warehouse_id,
+        community_id: group.place.community_id,
+        series: value.series,
+        sold: value.sold,
+        forecast: value.forecast,
+        error: value.error,
+        error_document: value.error_document,
+        error_naive: value.error_naive,
+        compared_sold: value.compared_sold,
+        compared_forecast: value.compared_forecast,
+        ordered: value.ordered,
+        lost: value.lost,
+        sold_out: value.sold_out,
+        thrown_away: value.thrown_away,
+        thrown_away_cost: value.thrown_away_cost,
+        version,
+    });
+    restock::put(warehouse, rows.collect::<Vec<_>>()).await?;
+    let last = day_number(date);
+    let days = restock::category_days(warehouse, last.saturating_sub(DRIFT_DAYS as u16), last).await?;
+    let mut by_category: BTreeMap<i64, Vec<(u16, (f64, f64))>> = BTreeMap::new();
+    for day in days {
+        by_category.entry(day.category_id).or_default().push((day.event_date, (day.forecast, day.sold)));
+    }
+    let EventTime(since) = parts.zone.midnight(date);
+    let changes = by_category.iter().filter_map(|(category, days)| {
+        let signal = |until: u16| {
+            let window = days.iter().filter(|(day, _)| *day <= until && *day + DRIFT_DAYS as u16 > until);
+            tracking_signal(&window.map(|(_, day)| *day).collect::<Vec<_>>()).unwrap_or(0.0)
+        };
+        let (now, before) = (signal(last), signal(last.saturating_sub(1)));
+        let state = match (now.abs() > DRIFT_LIMIT, before.abs() > DRIFT_LIMIT) {
+            (true, false) => AlertState::Firing,
+            (false, true) => AlertState::Resolved,
+            _ => return None,
+        };
+        Some(drift(*category, state, now, since))
+    });
+    Ok(changes.collect())
+}
+
+fn drift(category: i64, state: AlertState, signal: f64, since: i64) -> Alert {
+    let reason =
+        "the forecasts of four weeks lie on one side of what was sold: look for a change that the model does not know";
+    Alert {
+        rule: "forecast.drift".to_owned(),
+        subject: format!("category/{category}"),
+        state,
+        value: signal,
+        threshold: Some(DRIFT_LIMIT),
+        since,
+        reason: (state == AlertState::Firing).then(|| reason.to_owned()),
+    }
+}
