@@ -11,6 +11,8 @@ const SLOTS: [(i64, i64, &str, &str); 3] = [
     (19 * 60 + 30, 21 * 60, "晚间团购爆款", "Evening group-buy hits"),
 ];
 const SET: usize = 10;
+/// Offers that may run on a day.
+pub const SLOTS_A_DAY: usize = SLOTS.len();
 
 #[derive(Clone, Debug)]
 pub struct Promotion {
@@ -26,6 +28,11 @@ pub struct Promotion {
 }
 
 impl Promotion {
+    /// Which of the day's slots it is in.
+    pub fn slot(&self) -> usize {
+        (self.promotion_id.rem_euclid(10) as usize).min(SLOTS_A_DAY - 1)
+    }
+
     pub fn runs_at(&self, minute: i64) -> bool {
         (self.from..self.until).contains(&minute)
     }

@@ -27,7 +27,7 @@ pub struct World {
 /// A seeded shop: the same options have the same history.
 #[derive(Clone, Debug)]
 pub struct Shop {
-    world: Arc<World>,
+    pub(crate) world: Arc<World>,
 }
 
 impl Shop {
@@ -40,7 +40,7 @@ impl Shop {
             shares[community.warehouse] += community.households as f64 / total;
         }
         let catalog = Catalog::new(&options, shares);
-        let opened_on = options.opened_on.num_days_from_ce() - EPOCH_DAYS;
+        let opened_on = day_number(options.opened_on);
         Ok(Shop { world: Arc::new(World { options, city, catalog, opened_on }) })
     }
 
@@ -135,6 +135,10 @@ impl World {
     pub fn first_stock(&self) -> [Vec<i64>; WAREHOUSES] {
         std::array::from_fn(|w| self.catalog.skus.iter().map(|sku| (sku.expected[w] * 0.3) as i64 + 1).collect())
     }
+}
+
+pub fn day_number(date: NaiveDate) -> i32 {
+    date.num_days_from_ce() - EPOCH_DAYS
 }
 
 pub fn date(day: i32) -> NaiveDate {
