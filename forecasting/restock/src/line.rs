@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::calendar::{Calendar, days_between, later};
 use crate::policy::{Margins, Outlook, Policy, Quantile, Rule};
 use crate::stock::{Batch, usable};
-use crate::terms::{Addend, Term, Terms, pieces};
+use crate::terms::{Addend, Sum, Term, Terms, pieces, rounded};
 
 /// Where stock is held: a community, or (community 0) the warehouse itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -99,18 +99,26 @@ pub fn order(date: NaiveDate, situation: &Situation, outlook: &Outlook, policy: 
     let mean_total = |days: u32| if sound { outlook.mean_total(days) } else { 0.0 };
     let review_days = days_between(cover.arrives_on, later(cover.until, 1));
     let quantile = match (situation.service_level, situation.margins) {
-        (Some(level), _) => Quantile::ServiceLevel { level },
+        (Some(level), _) => Quantile::ServiceLevel { level: rounded(level) },
         (None, Some(margins)) => Quantile::Margins(margins),
-        (None, None) => Quantile::ServiceLevel { level: policy.service_level },
+        (None, None) => Quantile::ServiceLevel { level: rounded(policy.service_level) },
     };
-    let probability = quantile.probability(review_days, situation.life_days);
+    let life_until = situation.life_days.map(|life| later(cover.arrives_on, life.max(1) - 1));
+    let spoils = |probability: f64| match life_until {
+        Some(until) if sound => {
+            let level = outlook.quantile_total(cover_days, probability);
+            // A delivery that expires before the next one comes must be sold within its life.
+            outlook.probability_below(days_between(date, until), level)
+        }
+        _ => 0.0,
+    };
+    let probability = rounded(quantile.probability(review_days, spoils));
     let wanted = match policy.rule {
         _ if !sound => 0.0,
         Rule::Newsvendor => outlook.quantile_total(cover_days, probability),
-        Rule::Multiple { factor, days } => factor * outlook.mean_total(days),
+        Rule::Multiple { factor, days } => factor * outlook.mean_total(days.unwrap_or(cover_days)),
     };
     let newsvendor = policy.rule == Rule::Newsvendor;
-    let life_until = situation.life_days.map(|life| later(cover.arrives_on, life.max(1) - 1));
     let shelf_cover = policy.sell_through.zip(life_until).filter(|_| sound).map(|(sell_through, until)| {
         // Sold with this probability: the quantile that demand exceeds with it.
         outlook.quantile_total(days_between(date, until), 1.0 - sell_through).floor() as i64
@@ -127,8 +135,8 @@ pub fn order(date: NaiveDate, situation: &Situation, outlook: &Outlook, policy: 
         cover_days,
         quantile: newsvendor.then_some(quantile),
         probability: newsvendor.then_some(probability),
-        mean: mean_total(cover_days),
-        wanted,
+        mean: rounded(mean_total(cover_days)),
+        wanted: rounded(wanted),
         min_stock: situation.min_stock,
         stock,
         spoiling: on_hand - stock,
@@ -137,8 +145,8 @@ pub fn order(date: NaiveDate, situation: &Situation, outlook: &Outlook, policy: 
         shelf_cover,
         pack: situation.pack.max(1),
         min_order: situation.min_order,
-        recent_max: situation.recent_max,
-        guard_multiple: policy.guard_multiple,
+        recent_max: situation.recent_max.map(rounded),
+        guard_multiple: rounded(policy.guard_multiple),
     };
     let sum = terms.sum();
     let life_demand = life_until.filter(|_| newsvendor && sound).map(|until| {
@@ -149,27 +157,28 @@ pub fn order(date: NaiveDate, situation: &Situation, outlook: &Outlook, policy: 
         place: situation.place,
         sku_id: situation.sku_id,
         quantity: sum.quantity,
-        conflicts: conflicts(&terms),
+        conflicts: conflicts(&terms, &sum),
         holds: holds(situation, outlook, &terms, sum.quantity, life_demand),
         sum: sum.addends,
         terms,
     }
 }
 
-fn conflicts(terms: &Terms) -> Vec<Conflict> {
-    let Some(room) = terms.room() else { return Vec::new() };
+/// What was wanted and could not be had, since it would expire: judged by what is ordered in the end, in whole packs.
+fn conflicts(terms: &Terms, sum: &Sum) -> Vec<Conflict> {
+    let Some(room) = terms.room().filter(|_| sum.holds(Term::ShelfCover)) else { return Vec::new() };
     let (mut found, position) = (Vec::new(), terms.position());
+    let in_packs = room / terms.pack * terms.pack;
     let needed = pieces(terms.wanted) - position;
-    if needed > room {
-        found.push(Conflict::ShelfCoverBelowLevel { room, needed });
+    if needed > sum.quantity {
+        found.push(Conflict::ShelfCoverBelowLevel { room: in_packs, needed });
     }
     let needed = terms.min_stock - position;
-    if needed > room {
-        found.push(Conflict::ShelfCoverBelowMinStock { room, needed });
+    if needed > sum.quantity {
+        found.push(Conflict::ShelfCoverBelowMinStock { room: in_packs, needed });
     }
-    let sum = terms.sum();
-    if sum.addends.iter().any(|addend| matches!(addend.term, Term::ShelfCover)) && sum.quantity == 0 {
-        found.push(Conflict::ShelfCoverBelowMinimum { room, minimum: terms.pack.max(terms.min_order) });
+    if sum.quantity == 0 {
+        found.push(Conflict::ShelfCoverBelowMinimum { room, minimum: terms.least_order() });
     }
     found
 }
@@ -193,11 +202,11 @@ fn holds(
     if let Some(most) = terms.guard().filter(|most| quantity as f64 > *most) {
         // A pack or the supplier's minimum is no absurd quantity.
         if quantity > terms.pack.max(terms.min_order).max(terms.min_stock) {
-            found.push(Hold::Absurd { most });
+            found.push(Hold::Absurd { most: rounded(most) });
         }
     }
     if let Some(life_demand) = life_demand.filter(|demand| *demand < LIFE_DEMAND_MIN && quantity > 0) {
-        found.push(Hold::SlowerThanItSpoils { life_demand });
+        found.push(Hold::SlowerThanItSpoils { life_demand: rounded(life_demand) });
     }
     found
 }

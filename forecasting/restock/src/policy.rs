@@ -1,7 +1,9 @@
 //! How a forecast becomes the level that is ordered up to.
 
-use linli_forecasting::distribution::Summary;
+use linli_forecasting::distribution::{LEVELS, Summary};
 use serde::{Deserialize, Serialize};
+
+use crate::terms::PIECES_MAX;
 
 /// What is expected of one SKU at one place from the day after the run on.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -13,6 +15,9 @@ pub struct Outlook {
     /// Of the total of the first 2, 3, … days.
     pub totals: Vec<Summary>,
 }
+
+/// A sold-out day tells of demand where the forecast held it less likely than this that less would be wanted.
+const SAYS_SOMETHING: f64 = 0.25;
 
 impl Outlook {
     /// Days that are forecast.
@@ -42,13 +47,55 @@ impl Outlook {
         total.quantile(probability) + self.mean_total(days) - total.mean
     }
 
-    /// Whether everything in it is a number and none is negative.
+    /// The probability that the demand of the first `days` days together is below a level: the inverse of
+    /// [`Outlook::quantile_total`] between the quantiles that are known. Below the lowest it falls on the line to nothing at
+    /// twice the distance between the lowest and the median (a normal distribution's thousandth).
+    pub fn probability_below(&self, days: u32, level: f64) -> f64 {
+        let seen = days.min(self.horizon());
+        let Some(total) = self.total(seen) else { return 0.0 };
+        let level = level - (self.mean_total(days) - total.mean);
+        let quantiles = &total.quantiles;
+        let above = quantiles.partition_point(|quantile| *quantile < level);
+        let (from, to) = match above {
+            0 => {
+                let lowest = (quantiles[0] - (quantiles[2] - quantiles[0])).max(0.0);
+                ((lowest, 0.0), (quantiles[0], LEVELS[0]))
+            }
+            _ if above == LEVELS.len() => return LEVELS[LEVELS.len() - 1],
+            _ => ((quantiles[above - 1], LEVELS[above - 1]), (quantiles[above], LEVELS[above])),
+        };
+        if to.0 <= from.0 {
+            return if level > from.0 { to.1 } else { from.1 };
+        }
+        (from.1 + (to.1 - from.1) * (level - from.0) / (to.0 - from.0)).clamp(0.0, 1.0)
+    }
+
+    /// What was wanted on the first day, once it is known that so many pieces were sold and then none was left: the mean of
+    /// what the forecast holds possible beyond them. `None` where that says next to nothing, and nothing may be learnt from
+    /// the day.
+    pub fn wanted_when_sold_out(&self, sold: i64) -> Option<f64> {
+        let (first, sold) = (self.steps.first()?, sold.max(0) as f64);
+        let below = self.probability_below(1, sold);
+        if below < SAYS_SOMETHING {
+            return None;
+        }
+        let last = LEVELS[LEVELS.len() - 1];
+        let (mut level, mut sum) = (below, 0.0);
+        for next in LEVELS.into_iter().filter(|next| *next > below) {
+            sum += (next - level) * 0.5 * (first.quantile(level) + first.quantile(next));
+            level = next;
+        }
+        sum += (1.0 - level) * first.quantile(last);
+        Some((sum / (1.0 - below)).max(sold))
+    }
+
+    /// Whether everything in it is a number of pieces that a shop could sell, and there is a total for every number of days.
     pub fn is_sound(&self) -> bool {
         let sound = |of: &Summary| {
-            of.quantiles.iter().chain([&of.mean]).all(|value| value.is_finite() && *value >= 0.0)
-                && of.quantiles.is_sorted()
+            let pieces = 0.0..=PIECES_MAX as f64;
+            of.quantiles.iter().chain([&of.mean]).all(|value| pieces.contains(value)) && of.quantiles.is_sorted()
         };
-        self.steps.iter().chain(&self.totals).all(sound)
+        self.totals.len() == self.steps.len().saturating_sub(1) && self.steps.iter().chain(&self.totals).all(sound)
     }
 }
 
@@ -73,24 +120,43 @@ pub enum Quantile {
     ServiceLevel { level: f64 },
 }
 
+/// A probability is searched to this many binary digits.
+const PROBABILITY_HALVINGS: u32 = 24;
+
 impl Quantile {
     /// Lowest and highest probability asked of a forecast: beyond them its quantiles are guesses.
     const BOUNDS: (f64, f64) = (0.10, 0.99);
 
-    /// The probability at which a piece more costs as much as a piece less: `lost / (lost + surplus)`, where a piece too many
-    /// lies on the shelf until the next delivery, and is thrown away in proportion to the part of its life that this takes.
+    /// The probability at which the last piece of the level gains as much as it costs. It saves a lost sale where demand
+    /// until the next delivery reaches it; it lies on the shelf where not; and it is thrown away where demand does not reach
+    /// it before it expires, which `spoils` tells of a level at a probability. What was not wanted and did not spoil is
+    /// ordered less the next time, and costs nothing more:
     ///
-    /// Arrow, Harris & Marschak (1951), "Optimal inventory policy"; the share that spoils is a line between goods of one
-    /// delivery's life (all spoils) and goods that do not spoil.
-    pub fn probability(&self, review_days: u32, life_days: Option<u32>) -> f64 {
+    /// `lost · (1 − p) = waste · spoils(p) + holding · review_days · p`
+    ///
+    /// For goods of one delivery's life `spoils(p) = p`: the newsvendor's critical ratio (Arrow, Harris & Marschak 1951). For
+    /// goods that keep longer it is the near-myopic rule of Nandakumar & Morton (1993), which is within a few hundredths of
+    /// the best policy.
+    pub fn probability(&self, review_days: u32, spoils: impl Fn(f64) -> f64) -> f64 {
         let probability = match self {
             Quantile::ServiceLevel { level } => *level,
             Quantile::Margins(margins) => {
-                let review = f64::from(review_days.max(1));
-                let spoils = life_days.map_or(0.0, |life| (review / f64::from(life.max(1))).min(1.0));
-                let surplus = margins.waste.max(0) as f64 * spoils + margins.holding_e4.max(0) as f64 / 1e4 * review;
-                let lost = margins.lost.max(0) as f64;
-                if lost + surplus > 0.0 { lost / (lost + surplus) } else { 0.5 }
+                let (lost, waste) = (margins.lost.max(0) as f64, margins.waste.max(0) as f64);
+                let holding = margins.holding_e4.max(0) as f64 / 1e4 * f64::from(review_days.max(1));
+                if lost + waste + holding <= 0.0 {
+                    return 0.5;
+                }
+                // The gain falls and the cost rises with the probability: they meet once.
+                let (mut low, mut high) = (0.0, 1.0);
+                for _ in 0..PROBABILITY_HALVINGS {
+                    let middle = 0.5 * (low + high);
+                    if lost * (1.0 - middle) > waste * spoils(middle) + holding * middle {
+                        low = middle;
+                    } else {
+                        high = middle;
+                    }
+                }
+                0.5 * (low + high)
             }
         };
         if probability.is_nan() { 0.5 } else { probability.clamp(Self::BOUNDS.0, Self::BOUNDS.1) }
@@ -103,7 +169,8 @@ pub enum Rule {
     /// The quantile of the demand over the days that an order must last.
     Newsvendor,
     /// So many times the expected demand of so many days: the rule of the shop's first system is 1.2 times three days.
-    Multiple { factor: f64, days: u32 },
+    /// `None`: of the days that the order must last.
+    Multiple { factor: f64, days: Option<u32> },
 }
 
 /// A policy: what is the same for all lines of a run.
@@ -136,13 +203,13 @@ impl Policy {
 
     /// 1.2 times the forecast of three days, whatever the goods cost and how long they keep.
     pub fn document() -> Policy {
-        let rule = Rule::Multiple { factor: 1.2, days: 3 };
+        let rule = Rule::Multiple { factor: 1.2, days: Some(3) };
         Policy { name: "document".to_owned(), rule, sell_through: None, ..Policy::newsvendor() }
     }
 
     /// What was sold on the same weekdays a week ago; the outlook must be that.
-    pub fn naive(cover_days: u32) -> Policy {
-        let rule = Rule::Multiple { factor: 1.0, days: cover_days };
+    pub fn naive() -> Policy {
+        let rule = Rule::Multiple { factor: 1.0, days: None };
         Policy { name: "naive".to_owned(), rule, sell_through: None, ..Policy::newsvendor() }
     }
 }
@@ -169,13 +236,48 @@ mod tests {
     }
 
     #[test]
+    fn the_probability_of_a_level_is_the_inverse_of_the_level_at_a_probability() {
+        let outlook = Outlook {
+            model: "test".to_owned(),
+            steps: vec![summary(20.0), summary(10.0)],
+            totals: vec![summary(30.0)],
+        };
+        for days in 1..=5 {
+            for probability in [0.1, 0.2, 0.5, 0.77, 0.95, 0.99] {
+                let level = outlook.quantile_total(days, probability);
+                let back = outlook.probability_below(days, level);
+                assert!((back - probability).abs() < 1e-9, "{days} {probability} {back}");
+            }
+            assert_eq!(outlook.probability_below(days, 0.0), 0.0);
+            assert_eq!(outlook.probability_below(days, 1e9), 0.99, "more is not known");
+        }
+        assert_eq!(Outlook::default().probability_below(1, 5.0), 0.0);
+    }
+
+    #[test]
+    fn a_day_that_sold_out_wanted_at_least_what_it_sold() {
+        let outlook = Outlook { model: "test".to_owned(), steps: vec![summary(20.0)], totals: Vec::new() };
+        let wanted = |sold| outlook.wanted_when_sold_out(sold);
+        assert_eq!(wanted(0), None, "an empty shelf says nothing");
+        let median = wanted(20).expect("says something");
+        assert!(median > 24.0 && median < 32.0, "{median}");
+        assert!(wanted(30).expect("says something") > median);
+        assert_eq!(wanted(100), Some(100.0), "more than the forecast thought possible");
+        assert_eq!(Outlook::default().wanted_when_sold_out(3), None);
+    }
+
+    #[test]
     fn the_dearer_a_shortage_the_higher_the_quantile() {
-        let of =
-            |lost, waste, life| Quantile::Margins(Margins { lost, waste, holding_e4: 20_000 }).probability(1, life);
-        assert!(of(100, 70, Some(3)) > of(50, 70, Some(3)));
-        assert!(of(50, 70, Some(1)) < of(50, 70, Some(3)) && of(50, 70, Some(3)) < of(50, 70, None));
-        assert_eq!(of(0, 70, Some(1)), 0.10, "held within what a forecast can tell");
-        assert_eq!(Quantile::Margins(Margins { lost: 0, waste: 0, holding_e4: 0 }).probability(1, None), 0.5);
-        assert_eq!(Quantile::ServiceLevel { level: f64::NAN }.probability(1, None), 0.5);
+        // of what is not sold by the next delivery this part spoils
+        let of = |lost, waste, part: f64| {
+            Quantile::Margins(Margins { lost, waste, holding_e4: 20_000 }).probability(1, |p| part * p)
+        };
+        assert!(of(100, 70, 0.3) > of(50, 70, 0.3));
+        assert!(of(50, 70, 1.0) < of(50, 70, 0.3) && of(50, 70, 0.3) < of(50, 70, 0.0));
+        assert!((of(50, 70, 1.0) - 50.0 / 122.0).abs() < 1e-6, "the critical ratio, holding with waste");
+        assert_eq!(of(0, 70, 1.0), 0.10, "held within what a forecast can tell");
+        let nothing = Quantile::Margins(Margins { lost: 0, waste: 0, holding_e4: 0 });
+        assert_eq!(nothing.probability(1, |p| p), 0.5);
+        assert_eq!(Quantile::ServiceLevel { level: f64::NAN }.probability(1, |_| 0.0), 0.5);
     }
 }

@@ -98,6 +98,11 @@ pub fn pieces(wanted: f64) -> i64 {
     ((wanted - 1e-6).ceil() as i64).clamp(0, PIECES_MAX)
 }
 
+/// A number of a line to six decimals: it is read back from JSON as it was written, to the last bit.
+pub(crate) fn rounded(value: f64) -> f64 {
+    (value.clamp(-(PIECES_MAX as f64), PIECES_MAX as f64) * 1e6).round() / 1e6
+}
+
 fn whole_packs_above(quantity: i64, pack: i64) -> i64 {
     quantity.saturating_add(pack - 1) / pack * pack
 }
@@ -111,6 +116,12 @@ impl Terms {
     /// Pieces that can still be added without spoiling; `None`: any.
     pub fn room(&self) -> Option<i64> {
         self.shelf_cover.map(|most| most.saturating_sub(self.position()).max(0))
+    }
+
+    /// Least pieces that the supplier takes, in whole packs.
+    pub fn least_order(&self) -> i64 {
+        let pack = self.pack.max(1);
+        whole_packs_above(self.min_order, pack).max(pack)
     }
 
     /// The quantity to order. Of two bounds that cannot both hold the stronger stands: what can be sold before it expires,
@@ -128,7 +139,7 @@ impl Terms {
             return sum;
         }
         sum.raise_to(Term::Pack, whole_packs_above(sum.quantity, pack));
-        let least = whole_packs_above(self.min_order, pack);
+        let least = self.least_order();
         sum.raise_to(Term::MinOrder, least);
         if let Some(room) = self.room().filter(|room| *room < sum.quantity) {
             sum.add(Term::ShelfCover, room / pack * pack - sum.quantity);
@@ -147,6 +158,11 @@ impl Terms {
 }
 
 impl Sum {
+    /// Whether a term had a part in it.
+    pub fn holds(&self, term: Term) -> bool {
+        self.addends.iter().any(|addend| addend.term == term)
+    }
+
     fn add(&mut self, term: Term, pieces: i64) {
         if pieces != 0 {
             self.quantity = self.quantity.saturating_add(pieces);
