@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use chrono::NaiveDate;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::config::{Overrides, PolicyName};
@@ -413,6 +414,39 @@ pub enum BenchCommand {
     Cdc(BenchCdcArgs),
     /// Fits a CPU second by model and length, and how good they are.
     Forecast(BenchForecastArgs),
+    /// What restocking costs by our policy, by document 1's rule and by the naive one, on the same simulated shop.
+    Restock(BenchRestockArgs),
+}
+
+#[derive(Args, Clone, Debug)]
+pub struct BenchRestockArgs {
+    /// Days that are played.
+    #[arg(long, value_name = "DAYS", default_value_t = 60)]
+    pub days: usize,
+    /// Days before them, whose demand every policy knows.
+    #[arg(long, value_name = "DAYS", default_value_t = 140)]
+    pub history_days: usize,
+    /// The first day that is played; the default has Spring Festival within its 60 days.
+    #[arg(long, value_name = "DATE", default_value = "2026-01-19")]
+    pub from: NaiveDate,
+    /// The seed of the simulated shop.
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+    /// SKUs, each stocked in two warehouses.
+    #[arg(long, value_name = "N", default_value_t = 320)]
+    pub skus: u32,
+    /// Orders of an ordinary day, of 3.5 pieces each.
+    #[arg(long, value_name = "N", default_value_t = 3_000)]
+    pub orders_per_day: u32,
+    /// Every supplier takes so many days; without it each as the shop's table says, 1 for fresh goods and 1 to 3 for others.
+    #[arg(long, value_name = "DAYS", value_parser = clap::value_parser!(u32).range(1..=14))]
+    pub lead_days: Option<u32>,
+    /// A shop without limited-time offers.
+    #[arg(long)]
+    pub without_promotions: bool,
+    /// Years without holidays.
+    #[arg(long)]
+    pub without_holidays: bool,
 }
 
 #[derive(Args, Debug)]

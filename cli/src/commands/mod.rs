@@ -4,6 +4,7 @@ mod backfill;
 mod bench;
 mod bench_cdc;
 mod bench_forecast;
+mod bench_restock;
 mod cdc;
 mod check;
 mod collect;
@@ -64,6 +65,7 @@ pub async fn run(command: Command, mut config: Config, output: &Output) -> Outco
         Command::Bench(BenchCommand::Stream(args)) => bench::stream(&Parts::new(config)?, &args, output).await,
         Command::Bench(BenchCommand::Cdc(args)) => bench_cdc::run(&Parts::new(config)?, &args, output).await,
         Command::Bench(BenchCommand::Forecast(args)) => bench_forecast::run(&Parts::new(config)?, &args, output),
+        Command::Bench(BenchCommand::Restock(args)) => bench_restock::run(&Parts::new(config)?, &args, output),
         // Handled before the configuration is read.
         Command::Completions { .. } => Ok(()),
     }
