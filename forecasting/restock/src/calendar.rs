@@ -1,6 +1,6 @@
 //! When a supplier takes orders and when the goods are on sale.
 
-use chrono::{Datelike, Days, NaiveDate, NaiveTime, Weekday};
+use chrono::{Datelike, Days, NaiveDate, NaiveDateTime, NaiveTime, Weekday};
 
 /// Days that are looked through for the next one on which a supplier works: a week holds every weekday.
 const WEEK: u64 = 7;
@@ -38,7 +38,7 @@ impl Weekdays {
 pub struct Calendar {
     pub order_days: Weekdays,
     pub delivery_days: Weekdays,
-    /// Local time until which an order of the day is taken.
+    /// Local time until which an order of the day is taken; before noon: of the morning after.
     pub cut_off: NaiveTime,
     /// Goods ordered on a day can be sold so many days later, from the opening on; at least 1.
     pub lead_days: u32,
@@ -81,6 +81,13 @@ impl Calendar {
         // Goods of two orders may come on one day: then the second adds nothing to wait for.
         let next_arrival = self.arrival(following).max(later(arrives_on, 1));
         Cover { order_on, arrives_on, until: next_arrival.pred_opt().unwrap_or(next_arrival) }
+    }
+
+    /// The local time until which an order of a day is taken.
+    pub fn must_order_by(&self, order_on: NaiveDate) -> NaiveDateTime {
+        let noon = NaiveTime::from_hms_opt(12, 0, 0).unwrap_or_default();
+        let day = if self.cut_off < noon { later(order_on, 1) } else { order_on };
+        day.and_time(self.cut_off)
     }
 
     fn arrival(&self, ordered_on: NaiveDate) -> NaiveDate {
@@ -126,6 +133,16 @@ mod tests {
         // two orders that come together: what was ordered first lasts at least the day on which it comes
         let cover = calendar("1234567", "5", 1).cover(day(2));
         assert_eq!((cover.arrives_on, cover.until), (day(6), day(6)));
+    }
+
+    #[test]
+    fn a_cut_off_in_the_morning_is_that_of_the_morning_after() {
+        let at = |hour| {
+            let cut_off = NaiveTime::from_hms_opt(hour, 30, 0).expect("a time");
+            let text = Calendar { cut_off, ..calendar("1234567", "1234567", 1) }.must_order_by(day(2)).to_string();
+            text[8..16].to_owned()
+        };
+        assert_eq!((at(22), at(12), at(3)), ("02 22:30".into(), "02 12:30".into(), "03 03:30".into()));
     }
 
     #[test]

@@ -41,6 +41,8 @@ pub type SoldOut = BTreeSet<(Shelf, NaiveDate)>;
 pub struct History {
     /// The last day, the one that the run is made for.
     pub date: NaiveDate,
+    /// It is not over yet: what it sold so far does not tell what it wants.
+    pub open: bool,
     pub sales: Vec<Sale>,
     pub promoted: Vec<Promoted>,
     pub holidays: BTreeSet<NaiveDate>,
@@ -69,10 +71,15 @@ impl History {
         self.date - chrono::Days::new(u64::from(HISTORY_DAYS) - 1)
     }
 
+    /// The last day that is over.
+    pub fn closed(&self) -> NaiveDate {
+        self.date - chrono::Days::new(u64::from(self.open))
+    }
+
     /// The panel with regressors `horizon` days ahead.
     ///
     /// A day before the first on which a SKU was sold anywhere is missing, not a day without demand; so is one on which
-    /// its shelf was empty for long.
+    /// its shelf was empty for long, unless it sold more than usual all the same; and the last one while it is open.
     ///
     /// # Errors
     /// [`linli_forecasting::Error`] where a number cannot be one of a panel.
@@ -101,8 +108,11 @@ impl History {
             }
             row.iter_mut().for_each(|pieces| *pieces = pieces.max(0.0));
             row[..first_sold.get(&of.sku_id).copied().unwrap_or(0)].fill(f64::NAN);
-            for day in missing.get(&(of.place.warehouse_id, of.sku_id)).into_iter().flatten() {
-                row[*day] = f64::NAN;
+            if self.open {
+                row[days - 1] = f64::NAN;
+            }
+            if let Some(missing) = missing.get(&(of.place.warehouse_id, of.sku_id)) {
+                leave_out(row, missing);
             }
         }
         let labels = series.iter().map(|of| self.labels(of, books)).collect();
@@ -173,6 +183,19 @@ impl History {
     fn calendar(&self, known: usize) -> Vec<f32> {
         let date = |day: usize| self.first() + chrono::Days::new(day as u64);
         (0..known).map(|day| f32::from(u8::from(self.holidays.contains(&date(day))))).collect()
+    }
+}
+
+/// Days on which the shelf was empty are missing, unless more was sold than on a usual day: if those were left out too, only
+/// days on which little was wanted would be left, and who orders by them sells out ever more.
+fn leave_out(row: &mut [f64], missing: &[usize]) {
+    let told = row.iter().enumerate().filter(|(day, pieces)| !missing.contains(day) && pieces.is_finite());
+    let (sum, days) = told.fold((0.0, 0), |(sum, days), (_, pieces)| (sum + pieces, days + 1));
+    let usual = sum / f64::from(days.max(1));
+    for day in missing {
+        if days == 0 || row[*day] <= usual {
+            row[*day] = f64::NAN;
+        }
     }
 }
 

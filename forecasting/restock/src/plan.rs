@@ -73,8 +73,7 @@ pub fn plan(frame: &Frame<'_>, books: &Books, outlooks: &HashMap<Shelf, Outlook>
             recent_max: recent.get(shelf).copied(),
         };
         let mut line = order(frame.date, &situation, outlooks.get(shelf).unwrap_or(&nothing), frame.policy);
-        let wall = line.terms.order_on.and_time(supplier.calendar.cut_off);
-        let EventTime(must_order_by) = frame.zone.instant(wall);
+        let EventTime(must_order_by) = frame.zone.instant(supplier.calendar.must_order_by(line.terms.order_on));
         if must_order_by < frame.now_ms && line.quantity > 0 {
             line.holds.push(Hold::CutOffMissed);
             plan.problems.push(Problem::CutOffMissed { supplier_id: sku.supplier_id, must_order_by });

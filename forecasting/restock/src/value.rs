@@ -54,7 +54,7 @@ pub struct Value {
     pub thrown_away_cost: i64,
 }
 
-/// Compares the closed day of a history with what was `expected` of it the evening before.
+/// Compares the last day of a history that is over with what was `expected` of it the evening before.
 ///
 /// Errors are told of demand that was seen: what a shelf sold that was empty for hours says nothing about a forecast.
 pub fn compare(
@@ -64,7 +64,8 @@ pub fn compare(
     expected: &HashMap<SeriesOf, f64>,
     moved: &HashMap<Shelf, Moved>,
 ) -> BTreeMap<Group, Value> {
-    let sold = sold_on(history.date, history, books);
+    let day = history.closed();
+    let sold = sold_on(day, history, books);
     let values: Vec<(Group, Value)> = built
         .series
         .par_iter()
@@ -73,9 +74,11 @@ pub fn compare(
             let sku = books.skus.get(&of.sku_id)?;
             let group = Group { supplier_id: sku.supplier_id, category_id: sku.category_id, place: of.place };
             let shelf = (of.place.warehouse_id, of.sku_id);
-            let empty = history.sold_out.contains(&(shelf, history.date));
+            let empty = history.sold_out.contains(&(shelf, day));
             let mut value = Value { series: 1, sold: sold.get(of).copied().unwrap_or(0), ..Value::default() };
-            compare_series(&mut value, built.panel.demand(at), expected.get(of).copied(), empty);
+            let demand = built.panel.demand(at);
+            let seen = &demand[..demand.len() - usize::from(history.open)];
+            compare_series(&mut value, seen, expected.get(of).copied(), empty);
             if of.place.community_id == 0 {
                 let Moved { ordered, thrown_away } = moved.get(&shelf).copied().unwrap_or_default();
                 value.ordered = ordered;

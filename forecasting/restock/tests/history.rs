@@ -33,7 +33,9 @@ fn days_that_tell_nothing_are_missing_and_what_came_back_is_never_less_than_noth
     let mut history = history(3);
     let first_sold = today() - Days::new(30);
     history.sales.retain(|sale| sale.sku_id != TOMATO || sale.date >= first_sold);
-    history.sold_out.insert(((1, TOMATO), today() - Days::new(1)));
+    let empty = today() - Days::new(1);
+    history.sold_out.insert(((1, TOMATO), empty));
+    history.sales.retain(|sale| sale.date != empty || sale.sku_id != TOMATO);
     history.sales.push(Sale { community_id: 1, sku_id: TOMATO, date: today(), pieces: -5 });
     for (of, pieces, last) in [(series(1, 1, TOMATO), 3.0, 0.0), (series(1, 0, TOMATO), 9.0, 4.0)] {
         let row = row(&history, of);
@@ -44,6 +46,20 @@ fn days_that_tell_nothing_are_missing_and_what_came_back_is_never_less_than_noth
         assert_eq!(after[30], last);
     }
     assert!(row(&history, series(1, 0, RICE)).iter().all(|value| *value == 2.0));
+}
+
+#[test]
+fn a_day_that_sold_out_with_more_than_usual_is_not_forgotten() {
+    let mut history = history(3);
+    let (busy, slow) = (today() - Days::new(3), today() - Days::new(5));
+    history.sales.push(Sale { community_id: 1, sku_id: TOMATO, date: busy, pieces: 8 });
+    history.sales.push(Sale { community_id: 1, sku_id: TOMATO, date: slow, pieces: -2 });
+    history.sold_out.extend([((1, TOMATO), busy), ((1, TOMATO), slow)]);
+    let row = row(&history, series(1, 0, TOMATO));
+    let back = |days: usize| row[row.len() - 1 - days];
+    assert_eq!(back(3), 17.0);
+    assert!(back(5).is_nan());
+    assert_eq!(back(4), 9.0);
 }
 
 #[test]

@@ -67,6 +67,19 @@ fn an_empty_shelf_says_what_was_lost_and_nothing_of_the_forecast() {
 }
 
 #[test]
+fn a_day_that_is_not_over_is_neither_learnt_from_nor_judged() {
+    let mut history = history(1);
+    history.sales.retain(|sale| sale.date < today());
+    history.sales.push(Sale { community_id: 1, sku_id: TOMATO, date: today(), pieces: 1 });
+    history.open = true;
+    let built = history.panel(&books(), 7).expect("a panel");
+    assert!((0..built.series.len()).all(|at| built.panel.demand(at).last().is_some_and(|units| units.is_nan())));
+    let expected = HashMap::from([(of(1, 0, TOMATO), 7.0)]);
+    let value = compare(&history, &built, &books(), &expected, &HashMap::new())[&group(1, 0)];
+    assert_eq!((value.sold, value.error, value.error_naive), (3 + 2, 4.0, 0.0), "yesterday's");
+}
+
+#[test]
 fn forecasts_that_are_always_too_high_are_noticed_and_chance_is_not() {
     let balanced: Vec<(f64, f64)> = (0..28).map(|day| (10.0, if day % 2 == 0 { 8.0 } else { 12.0 })).collect();
     assert_eq!(tracking_signal(&balanced), Some(0.0));

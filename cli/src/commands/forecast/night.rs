@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use chrono::{Datelike, Days, NaiveDate, Timelike};
 use linli_forecasting::demand::SeriesForecast;
 use linli_restock::books::Shares;
-use linli_restock::books::mysql::{Read, Reader};
+use linli_restock::books::mysql::{Read, Reader, Span};
 use linli_restock::expiry::{AtRisk, at_risk};
 use linli_restock::history::{Built, HISTORY_DAYS, History, Sale};
 use linli_restock::plan::{Frame, Plan, RecentMax, plan, reconcile};
@@ -37,7 +37,9 @@ pub struct Made {
     pub forecasts: Vec<SeriesForecast>,
     pub plan: Plan,
     pub at_risk: Vec<AtRisk>,
-    /// How good the forecasts of the closed day were.
+    /// The last day that is over.
+    pub judged: NaiveDate,
+    /// How good its forecasts were.
     pub value: BTreeMap<Group, Value>,
 }
 
@@ -98,20 +100,21 @@ pub async fn make(
     let settings = &parts.config.forecast;
     let stages = output.progress(4, "run");
     stages.set_message("books");
-    let first = History { date, ..History::default() }.first();
-    let Read { books, promoted, moved } = books(parts, date, first).await?;
+    let open = EventTime(parts.clock.now_ms()) < parts.zone.midnight(date + Days::new(1));
+    let mut history = History { date, open, ..History::default() };
+    let Read { books, promoted, moved } = books(parts, &history).await?;
     stages.inc(1);
     stages.set_message("history");
-    let mut history = history(args, (parts, warehouse), date).await?;
+    fill(&mut history, args, (parts, warehouse)).await?;
     history.promoted = promoted;
     history.holidays = holidays::parse(&settings.holidays)?;
     let run = id(date, policy, &books, &history);
     stages.inc(1);
     stages.set_message("forecasts");
     let mut built = history.panel(&books, settings.horizon)?;
-    let expected = record::expected(warehouse, date).await?;
+    let expected = record::expected(warehouse, history.closed()).await?;
     let value = compare(&history, &built, &books, &expected, &moved);
-    drop(history.sales);
+    history.sales = Vec::new(); // large, and not needed any more
     let view = built.panel.observed(built.panel.days())?;
     let (model, mut forecasts) = models::forecast(policy, view, settings.horizon)?;
     reconcile(&built.series, &mut forecasts);
@@ -133,27 +136,24 @@ pub async fn make(
     plan.problems.dedup();
     let at_risk = at_risk(date, &books, &outlooks);
     stages.finish_and_clear();
-    Ok(Made { run, date, model, built, forecasts, plan, at_risk, value })
+    Ok(Made { run, date, model, built, forecasts, plan, at_risk, judged: history.closed(), value })
 }
 
 /// The shop's books and promotions.
-async fn books(parts: &Parts, date: NaiveDate, first: NaiveDate) -> Outcome<Read> {
+async fn books(parts: &Parts, history: &History) -> Outcome<Read> {
     let settings = &parts.config.forecast;
     let (mut conn, object) = parts.shop_database().await?;
-    let ahead = date + Days::new(settings.horizon as u64);
-    let read = Reader::new(&mut conn, &settings.database, object).read(date, first, ahead, parts.zone).await?;
+    let to = history.date + Days::new(settings.horizon as u64);
+    let span = Span { date: history.date, judged: history.closed(), from: history.first(), to };
+    let read = Reader::new(&mut conn, &settings.database, object).read(span, parts.zone).await?;
     // All was read: a farewell that does not arrive changes nothing.
     let _ = conn.disconnect().await;
     Ok(read)
 }
 
-/// Daily sales of the warehouse.
-async fn history(
-    args: &ForecastRunArgs,
-    (parts, warehouse): (&Parts, &Warehouse),
-    date: NaiveDate,
-) -> Outcome<History> {
-    let mut history = History { date, ..History::default() };
+/// Adds daily sales and empty shelves of the warehouse.
+async fn fill(history: &mut History, args: &ForecastRunArgs, (parts, warehouse): (&Parts, &Warehouse)) -> Outcome {
+    let date = history.date;
     let mut newest = None;
     query::sales_history(warehouse, day_number(history.first()), day_number(date), |sale| {
         newest = newest.max(Some(sale.event_date));
@@ -171,14 +171,16 @@ async fn history(
     }
     let stale = match newest.map(of_number) {
         None => Some(format!("the warehouse holds no sale of the {HISTORY_DAYS} days until {date}")),
-        Some(newest) if newest < date => Some(format!("the warehouse's newest sale until {date} is of {newest}")),
+        Some(newest) if newest < history.closed() => {
+            Some(format!("the warehouse's newest sale until {date} is of {newest}"))
+        }
         Some(_) => None,
     };
     match stale {
         Some(cause) if !args.stale => Err(Failure::new(Kind::Input, cause).hint(
             "see that the loader (`linli warehouse load`) is running and has caught up; --stale runs on what there is",
         )),
-        _ => Ok(history),
+        _ => Ok(()),
     }
 }
 

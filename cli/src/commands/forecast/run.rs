@@ -60,7 +60,7 @@ async fn publish(parts: &Parts, open: &OpenWarehouse, made: &Made, policy: &Poli
     let version = parts.clock.now_ms().max(0) as u64;
     record::run(&open.warehouse, made, parts.config.forecast.publish_days, version).await?;
     record::near_expiry(&open.warehouse, made.date, &made.at_risk, version).await?;
-    let _alerts = record::value(&open.warehouse, made.date, &made.value, (parts, version)).await?;
+    let _alerts = record::value(&open.warehouse, made.judged, &made.value, (parts, version)).await?;
     let words = format!("{} {}", policy.name, policy.version);
     record::name(&open.warehouse, made, &words, parts.clock.now_ms()).await
 }

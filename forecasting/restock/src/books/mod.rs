@@ -11,7 +11,7 @@ use crate::calendar::{Calendar, Weekdays};
 use crate::policy::Margins;
 use crate::stock::{Batch, first_expired_first_out};
 
-/// A supplier takes orders every day until then, where nothing else is agreed.
+/// A supplier takes orders of every day until then, where nothing else is agreed.
 pub const CUT_OFF: NaiveTime = match NaiveTime::from_hms_opt(22, 0, 0) {
     Some(time) => time,
     None => NaiveTime::MIN,

@@ -30,12 +30,24 @@ pub struct Reader<'a> {
     object: String,
 }
 
+/// The days that a run looks at.
+#[derive(Clone, Copy, Debug)]
+pub struct Span {
+    /// At whose close it is made: batches that had expired before are left out.
+    pub date: NaiveDate,
+    /// Of which it is told what was ordered and thrown away.
+    pub judged: NaiveDate,
+    /// The first and the last whose promotions count.
+    pub from: NaiveDate,
+    pub to: NaiveDate,
+}
+
 /// What was read at one moment.
 #[derive(Clone, Debug, Default)]
 pub struct Read {
     pub books: Books,
     pub promoted: Vec<Promoted>,
-    /// Of the day itself.
+    /// Of the day that is judged.
     pub moved: HashMap<Shelf, Moved>,
 }
 
@@ -44,31 +56,30 @@ impl<'a> Reader<'a> {
         Reader { conn, database: database.into(), object: object.into() }
     }
 
-    /// Everything, as it is at the time of the call. `from..=to` are the days whose promotions count; batches that had
-    /// expired before `date` are left out.
+    /// Everything, as it is at the time of the call.
     ///
     /// # Errors
     /// Where the server does not answer, a table is missing, or a value cannot be one.
-    pub async fn read(&mut self, date: NaiveDate, from: NaiveDate, to: NaiveDate, zone: Zone) -> Result<Read> {
+    pub async fn read(&mut self, span: Span, zone: Zone) -> Result<Read> {
         self.execute("START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY").await?;
-        let read = self.everything(date, from, to, zone).await;
+        let read = self.everything(span, zone).await;
         // Nothing was written: how it ends does not matter.
         let _ = self.conn.query_drop("ROLLBACK").await;
         read
     }
 
-    async fn everything(&mut self, date: NaiveDate, from: NaiveDate, to: NaiveDate, zone: Zone) -> Result<Read> {
+    async fn everything(&mut self, span: Span, zone: Zone) -> Result<Read> {
         let terms = self.tables().await?;
         let books = Books {
             suppliers: self.suppliers(terms.contains("supplier_terms")).await?,
             skus: self.skus(terms.contains("supply_terms")).await?,
             warehouse_of: self.warehouses().await?,
             stock: self.stock().await?,
-            received: self.received(date).await?,
+            received: self.received(span.date).await?,
             under_way: self.under_way().await?,
         };
-        let promoted = self.promoted(from, to, zone).await?;
-        let moved = self.moved(date).await?;
+        let promoted = self.promoted(span.from, span.to, zone).await?;
+        let moved = self.moved(span.judged).await?;
         Ok(Read { books, promoted, moved })
     }
 
