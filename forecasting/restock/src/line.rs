@@ -124,7 +124,9 @@ pub fn order(date: NaiveDate, situation: &Situation, outlook: &Outlook, policy: 
         outlook.quantile_total(days_between(date, until), 1.0 - sell_through).floor() as i64
     });
     let on_hand: i64 = situation.batches.iter().map(|batch| batch.quantity.max(0)).sum();
-    let stock = usable(&situation.batches, date, cover.until, mean_total);
+    // Who does not look at expiry counts what can be sold tomorrow as if it kept.
+    let counted_until = if policy.sell_through.is_some() { cover.until } else { later(date, 1) };
+    let stock = usable(&situation.batches, date, counted_until, mean_total);
     let terms = Terms {
         policy: policy.name.clone(),
         policy_version: policy.version.clone(),

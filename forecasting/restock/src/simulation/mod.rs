@@ -13,6 +13,7 @@ mod forecasters;
 mod scenario;
 mod shelf;
 
+use chrono::NaiveDate;
 use rayon::prelude::*;
 
 pub use books::{Books, E4};
@@ -75,14 +76,19 @@ pub fn play(scenario: &Scenario, contender: &mut Contender, mut on_day: impl FnM
             shelf.order(eve, policy, outlook, seen, shelf.late_days(day));
             seen.push(shelf.live(today, shelf.wanted(first + day)));
         });
-        if let Some(shelf) = shelves.iter().find(|shelf| !shelf.books.balance()) {
-            return Err(shelf.unbalanced(policy, today));
-        }
+        audit(&shelves, policy, today)?;
         on_day();
     }
     let met = Met::joined(shelves.iter().map(|shelf| shelf.met));
     let books = shelves.into_iter().map(|shelf| shelf.books).collect();
     Ok(Play { policy: contender.policy.name.clone(), books, met })
+}
+
+fn audit(shelves: &[Shelf<'_>], policy: &Policy, date: NaiveDate) -> Result<()> {
+    match shelves.iter().find(|shelf| !shelf.books.balance()) {
+        None => Ok(()),
+        Some(shelf) => Err(shelf.unbalanced(policy, date)),
+    }
 }
 
 /// # Errors
@@ -98,4 +104,43 @@ pub fn compare(plays: &[Play]) -> Result<()> {
 /// Of the history demand itself is known.
 fn history(item: &Item, days: usize) -> Vec<DaySeen> {
     item.demand[..days].iter().map(|wanted| DaySeen { sold: *wanted, sold_out: false }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::NaiveTime;
+
+    use super::*;
+    use crate::calendar::{Calendar, Weekdays};
+    use crate::line::Place;
+    use crate::policy::Margins;
+
+    #[test]
+    fn a_piece_that_vanishes_from_a_shelf_is_found_in_the_evening() {
+        let date = NaiveDate::from_ymd_opt(2026, 3, 2).expect("a date");
+        let daily = Weekdays::ALL;
+        let item = Item {
+            place: Place { warehouse_id: 2, community_id: 0 },
+            sku_id: 10_001,
+            supplier_id: 501,
+            calendar: Calendar { order_days: daily, delivery_days: daily, cut_off: NaiveTime::MIN, lead_days: 1 },
+            margins: Margins { lost: 5, waste: 7, holding_e4: 50 },
+            life_days: None,
+            pack: 1,
+            min_order: 0,
+            min_stock: 0,
+            initial: 9,
+            demand: vec![4],
+            late_days: vec![0],
+        };
+        let mut shelves = vec![Shelf::new(&item, date)];
+        shelves[0].live(date, 4);
+        assert_eq!(audit(&shelves, &Policy::naive(), date), Ok(()));
+        shelves[0].books.left -= 1;
+        let error = audit(&shelves, &Policy::naive(), date).expect_err("found");
+        let told = error.to_string();
+        for part in ["10001", "warehouse 2", "naive", "2026-03-02", "initial 9", "sold 4", "left 4"] {
+            assert!(told.contains(part), "{part}: {told}");
+        }
+    }
 }
