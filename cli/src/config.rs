@@ -353,6 +353,16 @@ mod tests {
     }
 
     #[test]
+    fn captured_tables_are_those_that_the_library_captures() {
+        let config = Config::load(None, &Overrides::default()).unwrap();
+        let library = linli_ingest::cdc::CdcOptions::default();
+        assert_eq!(
+            (config.cdc.databases, config.cdc.tables, config.cdc.exclude),
+            (library.databases, library.tables, library.exclude)
+        );
+    }
+
+    #[test]
     fn secrets_are_never_shown() {
         let mut overrides = Overrides::default();
         overrides.set("warehouse", "url", "clickhouse://reader:s3cret@db:8123?token=t0ken");

@@ -40,21 +40,34 @@ pub enum Place {
     Split,
 }
 
+/// Who writes a table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Owner {
+    Shop,
+    /// What the shop reads back; left out of change capture, so that it does not come back as the shop's doing.
+    Linli,
+}
+
 /// A logical table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ShopTable {
     pub name: &'static str,
     pub place: Place,
+    pub owner: Owner,
     /// With `{table}` where the name of a physical table goes.
     template: &'static str,
 }
 
 const fn table(name: &'static str, place: Place, template: &'static str) -> ShopTable {
-    ShopTable { name, place, template }
+    ShopTable { name, place, owner: Owner::Shop, template }
 }
 
-/// Every table of the shop.
-pub const TABLES: [ShopTable; 28] = [
+const fn read_back(name: &'static str, template: &'static str) -> ShopTable {
+    ShopTable { name, place: Place::First, owner: Owner::Linli, template }
+}
+
+/// Every table of the shop, and those that it reads back.
+pub const TABLES: [ShopTable; 32] = [
     table("categories", Place::First, include_str!("../shop/categories.sql")),
     table("brands", Place::First, include_str!("../shop/brands.sql")),
     table("suppliers", Place::First, include_str!("../shop/suppliers.sql")),
@@ -79,11 +92,42 @@ pub const TABLES: [ShopTable; 28] = [
     table("promotion_skus", Place::First, include_str!("../shop/promotion_skus.sql")),
     table("purchase_orders", Place::First, include_str!("../shop/purchase_orders.sql")),
     table("purchase_order_lines", Place::First, include_str!("../shop/purchase_order_lines.sql")),
-    table("demand_forecast", Place::First, include_str!("../shop/demand_forecast.sql")),
-    table("restock_suggestion", Place::First, include_str!("../shop/restock_suggestion.sql")),
-    table("community_profile", Place::First, include_str!("../shop/community_profile.sql")),
-    table("user_segment", Place::First, include_str!("../shop/user_segment.sql")),
+    table("supplier_terms", Place::First, include_str!("../shop/supplier_terms.sql")),
+    table("supply_terms", Place::First, include_str!("../shop/supply_terms.sql")),
+    read_back("restock_runs", include_str!("../shop/restock_runs.sql")),
+    read_back("restock_current", include_str!("../shop/restock_current.sql")),
+    read_back("demand_forecast_rows", include_str!("../shop/demand_forecast_rows.sql")),
+    read_back("restock_suggestion_rows", include_str!("../shop/restock_suggestion_rows.sql")),
+    read_back("community_profile", include_str!("../shop/community_profile.sql")),
+    read_back("user_segment", include_str!("../shop/user_segment.sql")),
 ];
+
+/// What the shop reads instead of a table: in the first database.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct View {
+    pub name: &'static str,
+    /// With `{table}` where its name goes, and `{database}`.
+    template: &'static str,
+}
+
+/// The views of [`TABLES`] that show one run, whole.
+pub const VIEWS: [View; 2] = [
+    View { name: "demand_forecast", template: include_str!("../shop/demand_forecast.sql") },
+    View { name: "restock_suggestion", template: include_str!("../shop/restock_suggestion.sql") },
+];
+
+impl View {
+    /// Makes it in a database, or replaces it.
+    pub fn statement(&self, database: &str) -> String {
+        expanded(self.template, database, self.name)
+    }
+}
+
+/// A template of a file, without the comment of its first line: that stays with the file, old servers warn about it.
+fn expanded(template: &str, database: &str, physical: &str) -> String {
+    let sql = template.lines().skip(1).collect::<Vec<_>>().join("\n");
+    sql.replace("{table}", &format!("`{database}`.`{physical}`")).replace("{database}", &format!("`{database}`"))
+}
 
 /// A statement, and the number of the database (and so the server) it belongs to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -92,7 +136,7 @@ pub struct Statement {
     pub sql: String,
 }
 
-/// Makes all databases and tables that are missing. Names are qualified: no database need be selected.
+/// Makes all databases, tables and views that are missing. Names are qualified: no database need be selected.
 pub fn statements(shards: &Shards) -> Vec<Statement> {
     let mut statements: Vec<Statement> = (0..shards.databases)
         .map(|database| Statement {
@@ -109,15 +153,19 @@ pub fn statements(shards: &Shards) -> Vec<Statement> {
             })),
         }
     }
+    let database = shards.database(0);
+    statements.extend(VIEWS.iter().map(|view| Statement { database: 0, sql: view.statement(&database) }));
     statements
 }
 
 impl ShopTable {
     fn statement(&self, shards: &Shards, database: u32, physical: &str) -> Statement {
-        let name = format!("`{}`.`{physical}`", shards.database(database));
-        // The comment of the file's first line stays with the file: old servers warn about it.
-        let sql = self.template.lines().skip(1).collect::<Vec<_>>().join("\n").replace("{table}", &name);
-        Statement { database, sql }
+        Statement { database, sql: self.create(&shards.database(database), physical) }
+    }
+
+    /// Makes it in a database under a physical name, where it is missing.
+    pub fn create(&self, database: &str, physical: &str) -> String {
+        expanded(self.template, database, physical)
     }
 
     /// The names of its columns, in their order.

@@ -185,6 +185,10 @@ mod tests {
         ] {
             assert_eq!(router.follows(db, name), follows, "{db}.{name}");
         }
+        for table in linli_schemas::shop::TABLES {
+            let own = table.owner == linli_schemas::shop::Owner::Linli;
+            assert_eq!(router.follows("shop_0", table.name), !own, "{}", table.name);
+        }
         let orders = router.route(&table("shop_1", "orders_12", &["order_id", "community_id", "phone"], &[0]));
         assert_eq!((&*orders.topic, &orders.key), ("shop.orders", &Key::Column(1)));
         assert_eq!(orders.rules[2], ColumnRule::Mask(linli_binlog::MaskStyle::Phone));

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use linli_schemas::shop::{Place, Shards, TABLES, statements};
+use linli_schemas::shop::{Owner, Place, Shards, TABLES, VIEWS, statements};
 
 #[test]
 fn orders_are_split_over_the_databases_and_the_rest_lies_once_or_beside_them() {
@@ -18,7 +18,7 @@ fn orders_are_split_over_the_databases_and_the_rest_lies_once_or_beside_them() {
     assert_eq!(names.len(), all.len(), "nothing is made twice");
     assert!(all.iter().all(|s| s.sql.starts_with("CREATE ") && !s.sql.contains('{') && !s.sql.contains(';')));
     let one = statements(&Shards { prefix: "t".to_owned(), databases: 1, tables: 1 });
-    assert_eq!(one.len(), 1 + TABLES.len());
+    assert_eq!(one.len(), 1 + TABLES.len() + VIEWS.len());
 }
 
 #[test]
@@ -29,7 +29,8 @@ fn every_table_of_the_business_is_there_with_the_columns_that_are_read() {
     };
     for name in "communities leaders suppliers warehouses categories brands products skus users orders order_items payments refunds \
         stock stock_movements stock_batches deliveries complaints coupons coupon_grants promotions purchase_orders \
-        purchase_order_lines demand_forecast restock_suggestion community_profile user_segment"
+        purchase_order_lines supplier_terms supply_terms restock_runs restock_current demand_forecast_rows \
+        restock_suggestion_rows community_profile user_segment"
         .split_whitespace()
     {
         assert!(!columns(name).is_empty(), "{name}");
@@ -45,4 +46,28 @@ fn every_table_of_the_business_is_there_with_the_columns_that_are_read() {
     for table in TABLES.iter().filter(|table| table.place != Place::First) {
         assert!(table.columns().any(|column| column == "community_id"), "{} is routed by community", table.name);
     }
+}
+
+#[test]
+fn what_the_shop_reads_back_is_told_apart_and_views_come_after_their_tables() {
+    let of =
+        |owner| TABLES.iter().filter(move |table| table.owner == owner).map(|table| table.name).collect::<Vec<_>>();
+    assert_eq!(
+        of(Owner::Linli),
+        [
+            "restock_runs",
+            "restock_current",
+            "demand_forecast_rows",
+            "restock_suggestion_rows",
+            "community_profile",
+            "user_segment"
+        ]
+    );
+    assert!(of(Owner::Shop).contains(&"supplier_terms") && of(Owner::Shop).contains(&"purchase_orders"));
+    let all = statements(&Shards::default());
+    let views: Vec<_> = all.iter().filter(|s| s.sql.starts_with("CREATE OR REPLACE VIEW")).collect();
+    assert_eq!(views.len(), VIEWS.len());
+    assert!(all.ends_with(&views.iter().map(|view| (*view).clone()).collect::<Vec<_>>()));
+    assert!(views[0].sql.contains("VIEW `shop_0`.`demand_forecast` AS") && views[0].database == 0);
+    assert!(views[1].sql.contains("JOIN `shop_0`.restock_suggestion_rows"));
 }
