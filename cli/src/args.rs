@@ -264,6 +264,13 @@ pub enum ForecastCommand {
     Backtest(ForecastBacktestArgs),
     /// The nightly run: from the history of sales and the shop's books to forecasts and order lines.
     Run(ForecastRunArgs),
+    /// Show a run from a file to the shop: in MySQL and on the topics, all of it at once.
+    Publish(ForecastPublishArgs),
+    /// Show the last good run again, or a given one; newer ones are withdrawn.
+    Rollback {
+        #[arg(value_name = "RUN")]
+        run: Option<String>,
+    },
 }
 
 #[derive(Args, Debug)]
@@ -280,6 +287,17 @@ pub struct ForecastRunArgs {
     /// Run though the warehouse's newest sale is older than the day.
     #[arg(long)]
     pub stale: bool,
+}
+
+#[derive(Args, Debug)]
+pub struct ForecastPublishArgs {
+    /// Records as on the topics forecast.demand and forecast.restock, one a line; the last is the end of forecast.restock,
+    /// with the number of order lines.
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    /// Complete runs that are kept to go back to.
+    #[arg(long, value_name = "N", default_value_t = linli_restock::publish::RUNS_KEPT)]
+    pub keep: usize,
 }
 
 #[derive(Args, Debug)]

@@ -121,5 +121,11 @@ impl From<linli_forecasting::Error> for Failure {
     }
 }
 
+impl From<linli_restock::publish::Error> for Failure {
+    fn from(error: linli_restock::publish::Error) -> Failure {
+        Failure { kind: error.kind().into(), hint: error.hint(), message: error.to_string() }
+    }
+}
+
 /// The result of a command.
 pub type Outcome<T = ()> = Result<T, Failure>;

@@ -2,7 +2,7 @@
 CREATE TABLE IF NOT EXISTS {table} (
   run VARCHAR(40) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
   business_date DATE NOT NULL COMMENT '营业日 the day at whose close it was made',
-  state VARCHAR(20) NOT NULL COMMENT 'building, complete, withdrawn, removed',
+  state VARCHAR(20) NOT NULL COMMENT 'building, complete, withdrawn, removing, removed',
   policy VARCHAR(40) NOT NULL,
   policy_version VARCHAR(40) NOT NULL,
   demand_rows BIGINT UNSIGNED COMMENT '行数 rows of demand_forecast_rows, NULL while it is built',

@@ -19,7 +19,8 @@ use linli_connectors::clock::Clock;
 use tokio_util::sync::CancellationToken;
 
 use crate::args::{
-    BenchCommand, Command, ConfigCommand, ForecastCommand, IngestCommand, JobsCommand, WarehouseCommand,
+    BenchCommand, Command, ConfigCommand, ForecastCommand, IngestCommand, JobsCommand,
+    WarehouseCommand,
 };
 use crate::config::Config;
 use crate::failure::{Failure, Kind, Outcome};
@@ -60,6 +61,12 @@ pub async fn run(command: Command, mut config: Config, output: &Output) -> Outco
             forecast::backtest::run(&args, &Parts::new(config)?, output).await
         }
         Command::Forecast(ForecastCommand::Run(args)) => forecast::run::run(&args, &Parts::new(config)?, output).await,
+        Command::Forecast(ForecastCommand::Publish(args)) => {
+            forecast::publish::run(&args, &Parts::new(config)?, output).await
+        }
+        Command::Forecast(ForecastCommand::Rollback { run }) => {
+            forecast::publish::roll_back(run.as_deref(), &Parts::new(config)?, output).await
+        }
         Command::DeadLetter(command) => dead_letter::run(&Parts::new(config)?, &command, output).await,
         Command::Check => check::run(&Parts::new(config)?, output).await,
         Command::Bench(BenchCommand::Stream(args)) => bench::stream(&Parts::new(config)?, &args, output).await,

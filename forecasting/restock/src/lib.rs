@@ -14,6 +14,7 @@ mod line;
 pub mod models;
 pub mod plan;
 mod policy;
+pub mod publish;
 pub mod simulation;
 pub mod stock;
 mod terms;

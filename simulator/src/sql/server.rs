@@ -48,6 +48,11 @@ impl Server {
         format!("mysql://{}:{}", self.opts.ip_or_hostname(), self.opts.tcp_port())
     }
 
+    /// For who connects otherwise.
+    pub fn opts(&self) -> Opts {
+        self.opts.clone()
+    }
+
     pub async fn connect(&self) -> Result<Conn, mysql_async::Error> {
         Conn::new(self.opts.clone()).await
     }

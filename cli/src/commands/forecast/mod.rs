@@ -1,4 +1,4 @@
-//! `linli forecast`: models of demand, fitted to series from files.
+//! `linli forecast`: models of demand, fitted to series from files, and runs that are shown to the shop.
 
 pub mod backtest;
 mod csv;
@@ -8,5 +8,6 @@ mod holidays;
 mod night;
 mod oracle;
 mod panel_files;
+pub mod publish;
 mod record;
 pub mod run;
