@@ -102,6 +102,9 @@ pub enum Command {
     /// Fit and forecast demand.
     #[command(subcommand)]
     Forecast(ForecastCommand),
+    /// Services of the simulated shop.
+    #[command(subcommand)]
+    Simulate(SimulateCommand),
     /// Serve the dashboards.
     Serve(ServeArgs),
     /// Import history from NDJSON files, through the whole pipeline.
@@ -374,6 +377,22 @@ pub struct ForecastFitArgs {
     /// Days to forecast.
     #[arg(long, value_name = "DAYS", default_value_t = 7)]
     pub horizon: usize,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum SimulateCommand {
+    /// The shop's buyer: drafts purchase orders from restock runs, books what suppliers answer, receives the goods.
+    Buyer(BuyerArgs),
+}
+
+#[derive(Args, Debug)]
+pub struct BuyerArgs {
+    /// End when all is done that is on the topics now.
+    #[arg(long)]
+    pub until_caught_up: bool,
+    /// Only receive what is expected on this day or before, as in 2026-03-03.
+    #[arg(long, value_name = "DATE", conflicts_with = "until_caught_up")]
+    pub receive_on: Option<chrono::NaiveDate>,
 }
 
 #[derive(Args, Debug)]

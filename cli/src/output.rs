@@ -66,9 +66,12 @@ impl Output {
 /// Logs on stderr: of long-running commands from `info`, of the others from `warn`.
 pub fn init_logging(filter: Option<&str>, command: &Command) {
     let default = match command {
-        Command::Ingest(_) | Command::Jobs(_) | Command::Warehouse(_) | Command::Serve(_) | Command::Backfill(_) => {
-            "info"
-        }
+        Command::Ingest(_)
+        | Command::Jobs(_)
+        | Command::Warehouse(_)
+        | Command::Simulate(_)
+        | Command::Serve(_)
+        | Command::Backfill(_) => "info",
         _ => "warn",
     };
     let filter = EnvFilter::try_new(filter.unwrap_or(default)).unwrap_or_else(|_| EnvFilter::new(default));

@@ -38,6 +38,14 @@ pub enum Error {
     NotOurs { server: String, table: String },
     #[error("another simulated shop commits at {server}; stop it first")]
     Taken { server: String },
+    #[error("another buyer orders at {server}; stop it first")]
+    BuyerTaken { server: String },
+    #[error("the buyer's tables hold what cannot be read of run \"{run}\"; delete the run from linli_buyer.runs")]
+    BuyerRow { run: String },
+    #[error(
+        "purchase order {id} is there and not of run {run}: ids of other orders may not be hashes of runs; move that order"
+    )]
+    OtherPurchaseOrder { id: u64, run: String },
     #[error("the generator of the simulated shop stopped: {0}")]
     Generator(#[from] tokio::task::JoinError),
 }

@@ -3,6 +3,7 @@
 //! The core is pure: the changes of a day are a function of the options and the day alone. So a stream can be taken up at any
 //! [`Position`], and what is published twice carries the same identity.
 
+pub mod buyer;
 mod catalog;
 mod change;
 mod city;

@@ -13,13 +13,14 @@ mod demo;
 mod forecast;
 mod jobs;
 mod serve;
+mod simulate;
 mod warehouse;
 
 use linli_connectors::clock::Clock;
 use tokio_util::sync::CancellationToken;
 
 use crate::args::{
-    BenchCommand, Command, ConfigCommand, ForecastCommand, IngestCommand, JobsCommand,
+    BenchCommand, Command, ConfigCommand, ForecastCommand, IngestCommand, JobsCommand, SimulateCommand,
     WarehouseCommand,
 };
 use crate::config::Config;
@@ -67,6 +68,7 @@ pub async fn run(command: Command, mut config: Config, output: &Output) -> Outco
         Command::Forecast(ForecastCommand::Rollback { run }) => {
             forecast::publish::roll_back(run.as_deref(), &Parts::new(config)?, output).await
         }
+        Command::Simulate(SimulateCommand::Buyer(args)) => simulate::buyer(&args, &Parts::new(config)?, output).await,
         Command::DeadLetter(command) => dead_letter::run(&Parts::new(config)?, &command, output).await,
         Command::Check => check::run(&Parts::new(config)?, output).await,
         Command::Bench(BenchCommand::Stream(args)) => bench::stream(&Parts::new(config)?, &args, output).await,

@@ -233,7 +233,10 @@ async fn settle_in(options: &SqlOptions, clock: &SharedClock) -> Result<(Home, B
     Ok((home, lanes))
 }
 
-fn sql_error(server: impl Into<String>, action: impl Into<String>) -> impl FnOnce(mysql_async::Error) -> Error {
+pub(crate) fn sql_error(
+    server: impl Into<String>,
+    action: impl Into<String>,
+) -> impl FnOnce(mysql_async::Error) -> Error {
     let (server, action) = (server.into(), action.into());
     move |source| Error::Sql { server, action, source }
 }
