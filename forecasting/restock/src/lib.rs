@@ -11,6 +11,7 @@ mod date;
 pub mod expiry;
 pub mod history;
 mod line;
+pub mod mail;
 pub mod models;
 pub mod plan;
 mod policy;

@@ -1,0 +1,28 @@
+//! The suppliers' mail: each supplier gets its own lines, once a run.
+//!
+//! Pure: [`sort`] tells what is mailed and what a person must look at, [`workbook`] and [`letter`] write it; the same
+//! order gives the same bytes, and a mail's Message-ID is a hash of namespace, run and supplier.
+
+mod address;
+mod error;
+mod message;
+mod order;
+mod texts;
+mod workbook;
+
+pub use error::Error;
+pub use message::{Kind, Letter, Sender, Writing, letter, message_id};
+pub use order::{
+    AMOUNT_FEN_MAX, LINES_MAX, Language, Name, OrderLine, Problem, QUANTITY_MAX, Sorted, SupplierOrder, sort,
+};
+pub use workbook::workbook;
+
+use linli_schemas::EventTime;
+use linli_schemas::zone::Zone;
+
+/// A local time to the minute, with its zone where that is not the shop's usual one: `2026-03-02 22:00`.
+pub(crate) fn instant_text(at: i64, zone: Zone) -> String {
+    let mut text = zone.wall_text(EventTime(at));
+    text.truncate("2026-03-02 22:00".len());
+    text
+}

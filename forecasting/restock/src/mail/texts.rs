@@ -1,0 +1,103 @@
+//! Every text that a supplier reads, in both languages: in the mail, its file and the page behind its link.
+
+use super::order::Language;
+
+/// One table, so that a text cannot be in one language alone.
+macro_rules! texts {
+    ($($key:ident: $zh:literal, $en:literal;)*) => {
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub(crate) enum Text { $($key),* }
+
+        impl Text {
+            #[cfg(test)]
+            const ALL: &'static [Text] = &[$(Text::$key),*];
+
+            pub(crate) fn get(self, language: Language) -> &'static str {
+                match (self, language) {
+                    $((Text::$key, Language::Zh) => $zh, (Text::$key, Language::En) => $en,)*
+                }
+            }
+        }
+    };
+}
+
+texts! {
+    Subject: "订货单 {date}：{lines} 行，请于 {by} 前确认", "Order of {date}: {lines} lines, please confirm by {by}";
+    ReminderSubject: "提醒：订货单 {date} 尚未确认，截止 {by}", "Reminder: order of {date} is not confirmed yet, due {by}";
+    Greeting: "{name}，您好！", "Dear {name},";
+    Intro: "附件是 {date} 的订货明细，请按要求的日期送货。", "Please find our order of {date} attached, with the day on which each line is needed.";
+    ReminderIntro: "我们还没有收到您对 {date} 订货单的答复，请尽快确认。", "We have no answer yet to our order of {date}. Please confirm it.";
+    ConfirmBy: "请在 {by} 之前确认每一行：接受、修改数量或拒绝。", "Please accept, change or refuse every line by {by}.";
+    OpenLink: "打开确认页面", "Answer on the web";
+    LinkIsYours: "此链接只供贵方使用，请勿转发。", "The link is for you alone: please do not pass it on.";
+    NoLink: "请直接回复本邮件。", "Please answer by replying to this mail.";
+    AutomaticMail: "本邮件由系统自动发送，编号 {run}。", "This mail was sent automatically, number {run}.";
+    TopItems: "数量最多的商品（件）", "Items by pieces";
+    MoreLines: "……其余 {lines} 行见附件。", "… and {lines} more lines in the attached file.";
+    OrderSheet: "订货明细", "Order";
+    SummarySheet: "汇总", "Summary";
+    FileName: "订货单", "order";
+    Supplier: "供应商", "Supplier";
+    Number: "编号", "Number";
+    OrderDate: "订货日期", "Order date";
+    AnswerBy: "确认截止", "Confirm by";
+    Lines: "行数", "Lines";
+    Pieces: "数量", "Pieces";
+    Packs: "箱数", "Packs";
+    PackSize: "每箱数量", "Pieces a pack";
+    Amount: "金额（元）", "Amount (CNY)";
+    UnitCost: "单价（元）", "Unit cost (CNY)";
+    YourCode: "贵方编码", "Your code";
+    OurSku: "我方编码", "Our SKU";
+    Item: "商品", "Item";
+    Spec: "规格", "Specification";
+    DeliverTo: "送货仓库", "Deliver to";
+    ForCommunity: "小区", "For community";
+    NeededBy: "要求到货", "Needed by";
+    Total: "合计", "Total";
+    PageOf: "第 &P 页，共 &N 页", "Page &P of &N";
+    PiecesOfDay: "每日到货数量", "Pieces by day";
+}
+
+impl Text {
+    /// The text with each `{key}` replaced; what is put in is not looked at again.
+    pub(crate) fn with(self, language: Language, values: &[(&str, &str)]) -> String {
+        let mut text = String::new();
+        let mut rest = self.get(language);
+        while let Some((before, after)) = rest.split_once('{') {
+            text.push_str(before);
+            let Some((key, behind)) = after.split_once('}') else { break };
+            text.push_str(values.iter().find(|(name, _)| *name == key).map_or("", |(_, value)| value));
+            rest = behind;
+        }
+        text + rest
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    fn keys(text: &str) -> BTreeSet<&str> {
+        text.split('{').skip(1).filter_map(|part| part.split_once('}').map(|(key, _)| key)).collect()
+    }
+
+    #[test]
+    fn both_languages_hold_every_text_with_the_same_places() {
+        for text in Text::ALL {
+            let (zh, en) = (text.get(Language::Zh), text.get(Language::En));
+            assert!(!zh.is_empty() && !en.is_empty(), "{text:?}");
+            assert_eq!(keys(zh), keys(en), "{text:?}");
+            assert!(zh.chars().any(|c| c > '\u{2e80}'), "{text:?} is not Chinese: {zh}");
+            assert!(en.chars().all(|c| c.is_ascii() || c == '…'), "{text:?} is not English: {en}");
+        }
+    }
+
+    #[test]
+    fn what_is_put_in_is_not_replaced_again() {
+        let text = Text::Greeting.with(Language::En, &[("name", "{run} {name}")]);
+        assert_eq!(text, "Dear {run} {name},");
+    }
+}
