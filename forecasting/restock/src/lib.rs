@@ -5,6 +5,7 @@
 //!
 //! Units: quantities are pieces, money is fen, days are the shop's local days.
 
+pub mod answers;
 pub mod books;
 pub mod calendar;
 mod date;
@@ -13,6 +14,7 @@ pub mod history;
 mod line;
 pub mod mail;
 pub mod models;
+mod patient;
 pub mod plan;
 mod policy;
 pub mod publish;

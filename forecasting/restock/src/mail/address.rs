@@ -12,7 +12,8 @@ pub(crate) fn parse(text: &str) -> Option<Address> {
     if text.len() > ADDRESS_BYTES_MAX || text.chars().any(|c| c.is_control() || c.is_whitespace()) {
         return None;
     }
-    text.parse().ok()
+    // Other letters need servers that all know SMTPUTF8.
+    text.is_ascii().then(|| text.parse().ok()).flatten()
 }
 
 /// What is no address, for a list of problems: short and on one line.

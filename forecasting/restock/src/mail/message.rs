@@ -57,10 +57,6 @@ impl Sender {
         };
         Ok(Sender { from, name: mailbox.name.map(|name| one_line(&name)), reply_to })
     }
-
-    pub(crate) fn address(&self) -> &Address {
-        &self.from
-    }
 }
 
 /// The complete mail to one supplier.
@@ -95,7 +91,7 @@ pub fn message_id(writing: &Writing<'_>, order: &SupplierOrder) -> String {
 
 fn digest(writing: &Writing<'_>, kind: Kind, order: &SupplierOrder) -> String {
     let mut hash = Sha256::new();
-    for part in ["linli mail", writing.namespace, &order.run, &order.supplier_id.to_string(), kind.name()] {
+    for part in ["linli mail", writing.namespace, order.run.as_str(), &order.supplier_id.to_string(), kind.name()] {
         // With its length: no two lists of parts give the same bytes.
         hash.update((part.len() as u64).to_le_bytes());
         hash.update(part.as_bytes());
@@ -183,8 +179,13 @@ impl Body<'_> {
         let order = self.order;
         let name = one_line(order.name.in_language(order.language));
         let hidden = grouped(order.lines.len().saturating_sub(LINES_SHOWN) as i64);
-        let values =
-            [("name", name.as_str()), ("date", &self.date), ("by", &self.by), ("run", &order.run), ("lines", &hidden)];
+        let values = [
+            ("name", name.as_str()),
+            ("date", &self.date),
+            ("by", &self.by),
+            ("run", order.run.as_str()),
+            ("lines", &hidden),
+        ];
         text.with(order.language, &values)
     }
 

@@ -1,16 +1,20 @@
 //! The suppliers' mail: each supplier gets its own lines, once a run.
 //!
 //! Pure: [`sort`] tells what is mailed and what a person must look at, [`workbook`] and [`letter`] write it; the same
-//! order gives the same bytes, and a mail's Message-ID is a hash of namespace, run and supplier.
+//! order gives the same bytes, and a mail's Message-ID is a hash of namespace, run and supplier. [`job`] brings the mails out
+//! by a [`mailer`], and keeps on the blob store how far each one is ([`outbox`]).
 
 mod address;
 mod error;
+pub mod job;
+pub mod mailer;
 mod message;
 mod order;
-mod texts;
+pub mod outbox;
+pub(crate) mod texts;
 mod workbook;
 
-pub use error::Error;
+pub use error::{Error, Result};
 pub use message::{Kind, Letter, Sender, Writing, letter, message_id};
 pub use order::{
     AMOUNT_FEN_MAX, LINES_MAX, Language, Name, OrderLine, Problem, QUANTITY_MAX, Sorted, SupplierOrder, sort,

@@ -1,6 +1,7 @@
 //! What one supplier is asked to deliver, and what a person must look at first.
 
 use chrono::NaiveDate;
+use linli_schemas::forecast::RunId;
 use serde::{Deserialize, Serialize};
 
 use super::address;
@@ -118,7 +119,7 @@ impl OrderLine {
 /// What one supplier is asked for in one run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SupplierOrder {
-    pub run: String,
+    pub run: RunId,
     #[serde(with = "crate::date")]
     pub business_date: NaiveDate,
     pub supplier_id: i64,

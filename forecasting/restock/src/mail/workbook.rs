@@ -114,7 +114,7 @@ fn lines(sheet: &mut Worksheet, order: &SupplierOrder, formats: &Formats) -> Res
     sheet.write_number_with_format(total, 11, from_fen(order.amount_fen()), &formats.total_money)?;
     sheet.set_landscape().set_paper_size(A4).set_print_fit_to_pages(1, 0).set_repeat_rows(0, 0)?;
     sheet.set_print_area(0, 0, total, last_column)?;
-    sheet.set_footer(format!("&L{}&R{}", order.run.replace('&', "&&"), Text::PageOf.get(language)));
+    sheet.set_footer(format!("&L{}&R{}", order.run, Text::PageOf.get(language)));
     Ok(())
 }
 
@@ -169,7 +169,7 @@ fn summary(sheet: &mut Worksheet, order: &SupplierOrder, zone: Zone, formats: &F
     }
     let facts = [
         (Text::Supplier, order.name.in_language(language).to_owned()),
-        (Text::Number, order.run.clone()),
+        (Text::Number, order.run.to_string()),
         (Text::AnswerBy, instant_text(order.must_order_by, zone)),
     ];
     for (row, (label, value)) in (0..).zip(facts) {
@@ -249,7 +249,7 @@ fn chart(kind: ChartType, title: Text, language: Language, rows: (u32, u32), val
 }
 
 /// Title and specification on one line.
-pub(super) fn item_name(line: &OrderLine, language: Language) -> String {
+pub(crate) fn item_name(line: &OrderLine, language: Language) -> String {
     one_line(&format!("{} {}", line.title.in_language(language), line.spec))
 }
 

@@ -6,6 +6,7 @@ use calamine::{Data, Range, Reader, Xlsx};
 use linli_restock::mail::{
     Kind, Language, Name, OrderLine, Problem, Sender, SupplierOrder, letter, message_id, sort, workbook,
 };
+use linli_schemas::forecast::RunId;
 use linli_schemas::zone::Zone;
 use mail_parser::{Message, MessageParser, MimeHeaders};
 use proptest::prelude::*;
@@ -142,7 +143,7 @@ fn an_id_is_one_of_namespace_run_supplier_and_kind() {
     assert_eq!(message_id(&later, &order), id);
     assert!(id.starts_with('<') && id.ends_with("@linli.example>"), "{id}");
     let mut next_run = order.clone();
-    next_run.run.push('0');
+    next_run.run = RunId::parse("2026-03-03-1a2b3c4d5e6f").expect("a run");
     let reminder = writing(Kind::Reminder, &sender, None);
     let elsewhere = linli_restock::mail::Writing { namespace: "b", ..first };
     for different in [

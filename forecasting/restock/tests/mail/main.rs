@@ -1,4 +1,8 @@
 //! The suppliers' mail and the page behind its link, read by others' readers.
 
+mod conformance;
 mod content;
+mod delivery;
+mod kills;
 mod sample;
+mod server;

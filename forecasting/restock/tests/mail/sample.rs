@@ -2,6 +2,7 @@
 
 use chrono::NaiveDate;
 use linli_restock::mail::{Kind, Language, Name, OrderLine, Sender, SupplierOrder, Writing};
+use linli_schemas::forecast::RunId;
 use linli_schemas::zone::Zone;
 
 pub const RUN: &str = "2026-03-02-1a2b3c4d5e6f";
@@ -34,7 +35,7 @@ pub fn line(sku_id: i64) -> OrderLine {
 
 pub fn order(supplier_id: i64, lines: Vec<OrderLine>) -> SupplierOrder {
     SupplierOrder {
-        run: RUN.to_owned(),
+        run: RunId::parse(RUN).expect("a run"),
         business_date: day(2),
         supplier_id,
         name: Name::new(format!("供应商{supplier_id}"), format!("Supplier {supplier_id}")),
