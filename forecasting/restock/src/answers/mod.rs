@@ -1,13 +1,14 @@
 //! What suppliers answer, behind the signed link of their mail.
+//!
+//! A link opens one supplier's lines of one run ([`Keys`]). Answers are kept by version on the blob store ([`Store`]) and
+//! appended to topic `forecast.answers`; what was stored and not appended before a crash is appended later.
 
+mod form;
 mod link;
+mod page;
+mod router;
+mod store;
 
-pub use link::{Key, Keys, Links, Refusal, Ticket};
-
-use linli_connectors::blobs::Blobs;
-use linli_schemas::forecast::RunId;
-
-/// Whether a supplier has answered anything of a run.
-pub async fn answered(blobs: &dyn Blobs, run: &RunId, supplier_id: i64) -> linli_connectors::Result<bool> {
-    Ok(!blobs.list(&format!("restock/answers/{run}/{supplier_id}")).await?.is_empty())
-}
+pub use link::{KEY_BYTES_MIN, Key, Keys, Links, Refusal, Ticket};
+pub use router::{Answers, router, serve};
+pub use store::{Given, Sheet, Store, Submitted, answered};

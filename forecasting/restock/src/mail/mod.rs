@@ -16,9 +16,12 @@ mod workbook;
 
 pub use error::{Error, Result};
 pub use message::{Kind, Letter, Sender, Writing, letter, message_id};
+pub(crate) use message::{escape, packs_text};
+pub(crate) use order::grouped;
 pub use order::{
     AMOUNT_FEN_MAX, LINES_MAX, Language, Name, OrderLine, Problem, QUANTITY_MAX, Sorted, SupplierOrder, sort,
 };
+pub(crate) use workbook::item_name;
 pub use workbook::workbook;
 
 use linli_schemas::EventTime;

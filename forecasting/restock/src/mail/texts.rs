@@ -57,6 +57,41 @@ texts! {
     Total: "合计", "Total";
     PageOf: "第 &P 页，共 &N 页", "Page &P of &N";
     PiecesOfDay: "每日到货数量", "Pieces by day";
+    PageTitle: "订货单 {date}", "Order of {date}";
+    PageIntro: "{name}：请在 {by} 之前答复每一行。在此之前可以随时修改。", "{name}: please answer every line by {by}. You can change your answers until then.";
+    PageClosed: "答复已于 {by} 截止，以下内容只能查看。", "Answers were taken until {by}. What follows can only be read.";
+    Progress: "已答复 {done} / {lines} 行", "{done} of {lines} lines are answered";
+    Accept: "接受", "Accept";
+    Change: "修改数量", "Change";
+    Refuse: "拒绝", "Refuse";
+    PacksWanted: "可供箱数（每箱 {pack} 件，最多 {most} 箱）", "Packs you can deliver ({pack} pieces each, {most} at most)";
+    Note: "备注", "Note";
+    Ordered: "订货", "Ordered";
+    PacksOf: "{packs} 箱 × {pack} 件 = {pieces} 件", "{packs} packs × {pack} pieces = {pieces} pieces";
+    Save: "保存本页答复", "Save the answers of this page";
+    AcceptRest: "接受其余所有未答复的行", "Accept all lines without an answer";
+    Saved: "已保存，谢谢！", "Saved. Thank you!";
+    Unanswered: "未答复", "No answer yet";
+    Answered: "您的答复：{answer}，{pieces} 件", "Your answer: {answer}, {pieces} pieces";
+    PagePlace: "第 {page} / {pages} 页", "Page {page} of {pages}";
+    Previous: "上一页", "Previous page";
+    Next: "下一页", "Next page";
+    WrongPacks: "请输入 0 到 {most} 之间的整箱数。", "Please give a whole number of packs, 0 to {most}.";
+    LongNote: "备注最多 {most} 个字。", "A note has {most} characters at most.";
+    MissingPacks: "修改数量时请输入箱数。", "Please give the number of packs.";
+    NotSaved: "未保存：请更正标出的行。", "Not saved: please correct the lines that are marked.";
+    ChangedMeanwhile: "未保存：标出的行刚刚在别处已答复，请核对后再保存。", "Not saved: the lines that are marked were answered elsewhere just now. Please check them and save again.";
+    TooLate: "未保存：答复已于 {by} 截止。", "Not saved: answers were taken until {by}.";
+    ForgedTitle: "链接无效", "This link is not valid";
+    ForgedBody: "请使用邮件中完整的链接。", "Please use the whole link of the mail.";
+    ExpiredTitle: "链接已过期", "This link has expired";
+    ExpiredBody: "如有疑问，请直接回复邮件。", "If you have a question, please reply to the mail.";
+    UnknownTitle: "没有找到订货单", "There is no such order";
+    UnknownBody: "该订货单不存在或已删除，请直接回复邮件。", "The order is not there or was removed. Please reply to the mail.";
+    BadFormTitle: "无法读取表单", "The form cannot be read";
+    BadFormBody: "请重新打开邮件中的链接再试一次。", "Please open the link of the mail and try again.";
+    AwayTitle: "暂时无法处理", "This does not work at the moment";
+    AwayBody: "您的答复没有保存，请几分钟后再试。", "Your answers were not saved. Please try again in a few minutes.";
 }
 
 impl Text {

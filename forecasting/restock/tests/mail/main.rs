@@ -4,5 +4,6 @@ mod conformance;
 mod content;
 mod delivery;
 mod kills;
+mod page;
 mod sample;
 mod server;

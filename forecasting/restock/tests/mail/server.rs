@@ -120,7 +120,7 @@ impl Server {
         let state = shared.clone();
         let serving = tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                *state.connections.lock().unwrap() += 1;
+                *state.connections.lock().expect("not poisoned") += 1;
                 let session = Session { shared: state.clone(), tell: tell.clone(), secured: false, signed_in: false };
                 let acceptor = acceptor.clone();
                 tokio::spawn(async move { session.serve(stream, mode, acceptor).await });
@@ -146,15 +146,15 @@ impl Server {
 
     /// For the letters to come, in order; those after are taken.
     pub fn script(&self, acts: impl IntoIterator<Item = Act>) {
-        self.shared.script.lock().unwrap().extend(acts);
+        self.shared.script.lock().expect("not poisoned").extend(acts);
     }
 
     pub fn received(&self) -> Vec<Received> {
-        self.shared.received.lock().unwrap().clone()
+        self.shared.received.lock().expect("not poisoned").clone()
     }
 
     pub fn connections(&self) -> u32 {
-        *self.shared.connections.lock().unwrap()
+        *self.shared.connections.lock().expect("not poisoned")
     }
 }
 
@@ -211,7 +211,7 @@ impl Session {
                 "AUTH" => self.sign_in(line),
                 "MAIL" if mode != Mode::Plain && !(self.secured && self.signed_in) => "530 5.7.0 sign in".to_owned(),
                 "MAIL" => {
-                    act = self.shared.script.lock().unwrap().pop_front().unwrap_or(Act::Take);
+                    act = self.shared.script.lock().expect("not poisoned").pop_front().unwrap_or(Act::Take);
                     from = address(line);
                     if let Act::Sender(answer) = act { answer.to_owned() } else { "250 ok".to_owned() }
                 }
@@ -225,7 +225,7 @@ impl Session {
                     if !matches!(act, Act::End(_)) {
                         let (secured, signed_in) = (self.secured, self.signed_in);
                         let got = Received { from: from.clone(), to: to.clone(), bytes, secured, signed_in };
-                        self.shared.received.lock().unwrap().push(got);
+                        self.shared.received.lock().expect("not poisoned").push(got);
                     }
                     match act {
                         Act::CutBeforeAnswer => return Next::Over,
