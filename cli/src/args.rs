@@ -274,6 +274,39 @@ pub enum ForecastCommand {
         #[arg(value_name = "RUN")]
         run: Option<String>,
     },
+    /// Mail each supplier its lines of a run, once, until its cut-off.
+    Mail(ForecastMailArgs),
+    /// Serve the page on which suppliers answer.
+    Answers(ForecastAnswersArgs),
+}
+
+#[derive(Args, Debug)]
+pub struct ForecastMailArgs {
+    /// The run whose lines are mailed; the current one where it is not given.
+    #[arg(long, value_name = "RUN")]
+    pub run: Option<String>,
+    /// Where mails go: smtp://USER@HOST, smtps://USER@HOST or file:///DIR; the password is LINLI__MAIL__PASSWORD.
+    #[arg(long, value_name = "URL")]
+    pub mail: Option<String>,
+    /// Who sends, as in orders@example.com.
+    #[arg(long, value_name = "ADDRESS")]
+    pub from: Option<String>,
+    /// Show who would get what, and send nothing.
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Try each mail that is due once, and wait for none.
+    #[arg(long)]
+    pub once: bool,
+    /// Stay until the last cut-off, and remind who has not answered.
+    #[arg(long, conflicts_with_all = ["once", "dry_run"])]
+    pub until_cut_off: bool,
+}
+
+#[derive(Args, Debug)]
+pub struct ForecastAnswersArgs {
+    /// Where the page is served; port 0 takes any free one.
+    #[arg(long, value_name = "ADDRESS")]
+    pub listen: Option<String>,
 }
 
 #[derive(Args, Debug)]

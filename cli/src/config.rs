@@ -35,6 +35,7 @@ pub struct Config {
     pub metrics: Metrics,
     pub serve: Serve,
     pub forecast: Forecast,
+    pub mail: Mail,
     pub simulator: Simulator,
 }
 
@@ -159,6 +160,27 @@ pub struct Forecast {
     pub sell_through: f64,
     pub guard_multiple: f64,
     pub holidays: Vec<String>,
+}
+
+/// The suppliers' mail and the page on which they answer.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Mail {
+    /// May hold a password: print it through [`redacted`] only.
+    pub url: String,
+    /// A secret: never printed.
+    pub password: String,
+    pub from: String,
+    pub reply_to: String,
+    pub language: String,
+    pub remind_before: Span,
+    pub timeout: Span,
+    pub link: String,
+    pub link_readable: Span,
+    pub key_file: PathBuf,
+    /// A secret: never printed.
+    pub key: String,
+    pub listen: String,
 }
 
 /// How order quantities are found.
@@ -287,6 +309,12 @@ impl Config {
     /// The settings as TOML, passwords hidden.
     pub fn to_toml(&self) -> Result<String, Failure> {
         let mut shown = self.clone();
+        shown.mail.url = redacted(&shown.mail.url);
+        for secret in [&mut shown.mail.password, &mut shown.mail.key] {
+            if !secret.is_empty() {
+                *secret = "***".to_owned();
+            }
+        }
         for endpoint in [&mut shown.log, &mut shown.serving, &mut shown.warehouse, &mut shown.blobs, &mut shown.shop] {
             // The shop may name several servers.
             endpoint.url = endpoint.url.split_whitespace().map(redacted).collect::<Vec<_>>().join(" ");
@@ -366,7 +394,11 @@ mod tests {
     fn secrets_are_never_shown() {
         let mut overrides = Overrides::default();
         overrides.set("warehouse", "url", "clickhouse://reader:s3cret@db:8123?token=t0ken");
+        overrides.set("mail", "url", "smtp://orders:s3cret@mail?ca=/t0ken");
+        overrides.set("mail", "password", "s3cret");
+        overrides.set("mail", "key", "t0ken");
         let shown = Config::load(None, &overrides).unwrap().to_toml().unwrap();
+        assert!(shown.contains("smtp://orders:***@mail"), "{shown}");
         assert!(shown.contains("reader:***@db:8123"), "{shown}");
         assert!(!shown.contains("s3cret") && !shown.contains("t0ken"), "{shown}");
         assert_eq!(redacted("mysql://reader:s3@cret@a:1,b:2#shop"), "mysql://***@a:1,b:2#shop");

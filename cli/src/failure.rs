@@ -127,5 +127,11 @@ impl From<linli_restock::publish::Error> for Failure {
     }
 }
 
+impl From<linli_restock::mail::Error> for Failure {
+    fn from(error: linli_restock::mail::Error) -> Failure {
+        Failure { kind: error.kind().into(), hint: error.hint(), message: error.to_string() }
+    }
+}
+
 /// The result of a command.
 pub type Outcome<T = ()> = Result<T, Failure>;

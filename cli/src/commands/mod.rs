@@ -69,6 +69,13 @@ pub async fn run(command: Command, mut config: Config, output: &Output) -> Outco
             forecast::publish::roll_back(run.as_deref(), &Parts::new(config)?, output).await
         }
         Command::Simulate(SimulateCommand::Buyer(args)) => simulate::buyer(&args, &Parts::new(config)?, output).await,
+        Command::Forecast(ForecastCommand::Mail(args)) => {
+            forecast::mail::run(&args, &Parts::new(config)?, output).await
+        }
+        Command::Forecast(ForecastCommand::Answers(args)) => {
+            override_listen(&mut config.mail.listen, args.listen.as_deref());
+            forecast::answers::run(&Parts::new(config)?, output).await
+        }
         Command::DeadLetter(command) => dead_letter::run(&Parts::new(config)?, &command, output).await,
         Command::Check => check::run(&Parts::new(config)?, output).await,
         Command::Bench(BenchCommand::Stream(args)) => bench::stream(&Parts::new(config)?, &args, output).await,

@@ -12,6 +12,7 @@ use linli_restock::plan::{Frame, Plan, RecentMax, plan, reconcile};
 use linli_restock::value::{Group, Value, compare};
 use linli_restock::{Policy, models};
 use linli_schemas::EventTime;
+use linli_schemas::forecast::RunId;
 use linli_warehouse::{Warehouse, query};
 use sha2::{Digest, Sha256};
 
@@ -29,7 +30,7 @@ const NOON: u32 = 12;
 
 /// A run before it is published.
 pub struct Made {
-    pub run: String,
+    pub run: RunId,
     /// The local day that has closed.
     pub date: NaiveDate,
     pub model: &'static str,
@@ -193,7 +194,7 @@ fn of_number(day: u16) -> NaiveDate {
 }
 
 /// Names a run: the same inputs on the same day make the same run.
-fn id(date: NaiveDate, policy: &Policy, books: &linli_restock::books::Books, history: &History) -> String {
+fn id(date: NaiveDate, policy: &Policy, books: &linli_restock::books::Books, history: &History) -> RunId {
     let mut hash = Sha256::new();
     hash.update(env!("CARGO_PKG_VERSION"));
     hash.update(format!("{policy:?}{books:?}{:?}{:?}{:?}", history.promoted, history.holidays, history.sold_out));
@@ -206,6 +207,6 @@ fn id(date: NaiveDate, policy: &Policy, books: &linli_restock::books::Books, his
         hash.update(day_number(sale.date).to_le_bytes());
         hash.update(sale.pieces.to_le_bytes());
     }
-    let digest: String = hash.finalize().iter().take(6).map(|byte| format!("{byte:02x}")).collect();
-    format!("{date}-{digest}")
+    let digest = hash.finalize();
+    RunId::of(date, u64::from_be_bytes(std::array::from_fn(|at| digest[at])))
 }

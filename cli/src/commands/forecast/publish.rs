@@ -4,9 +4,9 @@ use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 
+use linli_connectors::log::SharedLog;
 use linli_restock::publish::{Begun, Options, Publication, Publisher, RUNS_KEPT, Run, Totals};
 use linli_schemas::forecast::{DemandRecord, DemandStep, End, RestockLine, RestockRecord, RunId};
-use linli_schemas::shop::Shards;
 use linli_simulator::sql::Server;
 use serde::Deserialize;
 
@@ -53,7 +53,12 @@ pub async fn roll_back(run: Option<&str>, parts: &Parts, output: &Output) -> Out
 }
 
 /// A publisher for the shop of the configuration, on a log with our topics.
-pub async fn open(parts: &Parts, keep: usize) -> Outcome<Publisher> {
+async fn open(parts: &Parts, keep: usize) -> Outcome<Publisher> {
+    open_on(parts, parts.log_with_topics().await?, keep).await
+}
+
+/// The same on a log that is open already.
+pub async fn open_on(parts: &Parts, log: SharedLog, keep: usize) -> Outcome<Publisher> {
     // the shop's first database lies on the first server
     let url = parts.config.shop.url.split_whitespace().next().unwrap_or_default();
     if url.starts_with("shop:") {
@@ -61,9 +66,8 @@ pub async fn open(parts: &Parts, keep: usize) -> Outcome<Publisher> {
             .hint("name the shop's server with --shop mysql://USER:PASSWORD@HOST:PORT"));
     }
     let server = Server::parse(url)?;
-    let log = parts.log_with_topics().await?;
     let options = Options {
-        database: Shards::default().database(0),
+        database: parts.config.forecast.database.clone(),
         zone: parts.zone,
         partitions: parts.config.partitions,
         runs_kept: keep,

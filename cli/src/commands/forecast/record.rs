@@ -3,13 +3,14 @@
 use std::collections::{BTreeMap, HashMap};
 
 use chrono::{Days, NaiveDate};
-use linli_forecasting::distribution::Summary;
+use linli_restock::Place;
 use linli_restock::expiry::AtRisk;
 use linli_restock::history::SeriesOf;
+use linli_restock::publish::record as line_record;
 use linli_restock::value::{DRIFT_DAYS, DRIFT_LIMIT, Group, Value, tracking_signal};
-use linli_restock::{Line, Place};
 use linli_schemas::EventTime;
 use linli_schemas::alert::{Alert, AlertState};
+use linli_schemas::forecast::{Day, DemandStep, LineStatus};
 use linli_warehouse::Warehouse;
 use linli_warehouse::restock::{self, ForecastRow, LineRow, NearExpiryRow, RunRow, ValueRow};
 
@@ -18,29 +19,22 @@ use crate::failure::{Failure, Kind, Outcome};
 use crate::parts::Parts;
 
 /// The quantiles that are published.
-pub const PUBLISHED: [f64; 8] = [0.10, 0.25, 0.50, 0.75, 0.80, 0.90, 0.95, 0.99];
+const PUBLISHED: [f64; 8] = [0.10, 0.25, 0.50, 0.75, 0.80, 0.90, 0.95, 0.99];
 const READY: i8 = 1;
 const HELD: i8 = 2;
 
-/// Published quantiles of a forecast.
-pub fn quantiles(summary: &Summary) -> [f64; 8] {
-    PUBLISHED.map(|probability| summary.quantile(probability))
-}
-
-/// Forecasts and lines: of a run that nobody sees before [`name`].
-pub async fn run(warehouse: &Warehouse, made: &Made, publish_days: usize, version: u64) -> Outcome {
-    let business_date = day_number(made.date);
-    let rows = made.built.series.iter().zip(&made.forecasts).flat_map(|(of, forecast)| {
+/// What a run publishes of its forecasts: of each series the first days.
+pub fn steps(made: &Made, publish_days: usize) -> impl Iterator<Item = DemandStep> {
+    made.built.series.iter().zip(&made.forecasts).flat_map(move |(of, forecast)| {
         forecast.steps.iter().take(publish_days).zip(1_u64..).map(move |(summary, day)| {
-            let [q10, q25, q50, q75, q80, q90, q95, q99] = quantiles(summary);
-            ForecastRow {
+            let [q10, q25, q50, q75, q80, q90, q95, q99] = PUBLISHED.map(|probability| summary.quantile(probability));
+            DemandStep {
                 run: made.run.clone(),
-                business_date,
+                model: made.model.to_owned(),
                 warehouse_id: of.place.warehouse_id,
                 community_id: of.place.community_id,
                 sku_id: of.sku_id,
-                step_on: day_number(made.date + Days::new(day)),
-                model: made.model.to_owned(),
+                step_on: Day(made.date + Days::new(day)),
                 mean: summary.mean,
                 q10,
                 q25,
@@ -50,25 +44,50 @@ pub async fn run(warehouse: &Warehouse, made: &Made, publish_days: usize, versio
                 q90,
                 q95,
                 q99,
-                version,
             }
         })
+    })
+}
+
+/// Forecasts and lines: of a run that nobody sees before [`name`].
+pub async fn run(warehouse: &Warehouse, made: &Made, publish_days: usize, version: u64) -> Outcome {
+    let business_date = day_number(made.date);
+    let rows = steps(made, publish_days).map(|step| ForecastRow {
+        run: step.run.to_string(),
+        business_date,
+        warehouse_id: step.warehouse_id,
+        community_id: step.community_id,
+        sku_id: step.sku_id,
+        step_on: day_number(step.step_on.0),
+        model: step.model,
+        mean: step.mean,
+        q10: step.q10,
+        q25: step.q25,
+        q50: step.q50,
+        q75: step.q75,
+        q80: step.q80,
+        q90: step.q90,
+        q95: step.q95,
+        q99: step.q99,
+        version,
     });
     restock::put(warehouse, rows).await?;
     let lines = made.plan.lines.iter().map(|planned| {
-        let line = &planned.line;
+        let line = line_record(&made.run, &planned.line, EventTime(planned.must_order_by));
+        let reason = serde_json::to_string(&line.reason)
+            .map_err(|error| Failure::new(Kind::Internal, format!("a reason cannot be written as JSON: {error}")))?;
         Ok(LineRow {
-            run: made.run.clone(),
+            run: line.run.to_string(),
             business_date,
             supplier_id: line.supplier_id,
-            warehouse_id: line.place.warehouse_id,
-            community_id: line.place.community_id,
+            warehouse_id: line.warehouse_id,
+            community_id: line.community_id,
             sku_id: line.sku_id,
             quantity: line.quantity,
-            status: if line.holds.is_empty() { READY } else { HELD },
-            must_order_by: planned.must_order_by,
-            needed_by: day_number(line.terms.arrives_on),
-            reason: reason(line)?.to_string(),
+            status: if line.status == LineStatus::Ready { READY } else { HELD },
+            must_order_by: line.must_order_by,
+            needed_by: day_number(line.needed_by.0),
+            reason,
             version,
         })
     });
@@ -77,22 +96,10 @@ pub async fn run(warehouse: &Warehouse, made: &Made, publish_days: usize, versio
     Ok(())
 }
 
-/// Why a line orders what it orders.
-pub fn reason(line: &Line) -> Outcome<serde_json::Value> {
-    let failed = |error: serde_json::Error| Failure::new(Kind::Internal, format!("a line is no JSON: {error}"));
-    let part = |value: Result<serde_json::Value, serde_json::Error>| value.map_err(failed);
-    Ok(serde_json::json!({
-        "terms": part(serde_json::to_value(&line.terms))?,
-        "sum": part(serde_json::to_value(&line.sum))?,
-        "conflicts": part(serde_json::to_value(&line.conflicts))?,
-        "holds": part(serde_json::to_value(&line.holds))?,
-    }))
-}
-
 /// Shows readers a run.
 pub async fn name(warehouse: &Warehouse, made: &Made, policy: &str, now_ms: i64) -> Outcome {
     let row = RunRow {
-        run: made.run.clone(),
+        run: made.run.to_string(),
         business_date: day_number(made.date),
         policy: policy.to_owned(),
         series: made.built.series.len() as u64,

@@ -4,9 +4,15 @@ use std::collections::BTreeMap;
 use std::io::{BufWriter, Write};
 use std::path::Path;
 
+use linli_connectors::log::{NewRecord, SharedLog};
 use linli_restock::Policy;
 use linli_restock::books::Problem;
-use linli_schemas::EventTime;
+use linli_restock::plan::Planned;
+use linli_restock::publish::{Begun, RUNS_KEPT, Run, Totals, record as line_record};
+use linli_schemas::alert::Alert;
+use linli_schemas::forecast::{Day, DemandRecord, DemandStep, End, RestockLine, RestockRecord, RunId};
+use linli_schemas::partition::partition_of;
+use linli_schemas::{EventTime, Topic};
 use serde::Serialize;
 
 use super::night::{self, Made};
@@ -16,10 +22,13 @@ use crate::failure::{Failure, Kind, Outcome};
 use crate::output::Output;
 use crate::parts::{OpenWarehouse, Parts};
 
+/// Rows that are handed over at once.
+const BATCH_ROWS: usize = 2_000;
+
 /// What a run came to.
 #[derive(Debug, Serialize)]
 struct Report {
-    run: String,
+    run: RunId,
     /// The local day that has closed.
     date: String,
     policy: String,
@@ -46,7 +55,7 @@ pub async fn run(args: &ForecastRunArgs, parts: &Parts, output: &Output) -> Outc
     let open = parts.migrated_warehouse().await?;
     let made = night::make(args, (parts, &open.warehouse, output), &policy, date).await?;
     match &args.out {
-        Some(path) => write(path, &made)?,
+        Some(path) => write(path, &made, settings.publish_days, parts.clock.now_ms())?,
         None => publish(parts, &open, &made, &policy).await?,
     }
     open.tables.close().await?;
@@ -55,29 +64,96 @@ pub async fn run(args: &ForecastRunArgs, parts: &Parts, output: &Output) -> Outc
     Ok(())
 }
 
-/// Writes a run down where nobody looks yet, and then names it.
+/// Writes a run down where nobody looks yet, and then names it: to the shop and on the topics, then to the pages.
 async fn publish(parts: &Parts, open: &OpenWarehouse, made: &Made, policy: &Policy) -> Outcome {
     let version = parts.clock.now_ms().max(0) as u64;
     record::run(&open.warehouse, made, parts.config.forecast.publish_days, version).await?;
     record::near_expiry(&open.warehouse, made.date, &made.at_risk, version).await?;
-    let _alerts = record::value(&open.warehouse, made.judged, &made.value, (parts, version)).await?;
+    let alerts = record::value(&open.warehouse, made.judged, &made.value, (parts, version)).await?;
+    let log = parts.log_with_topics().await?;
+    show(parts, &log, made, policy).await?;
+    tell(parts, &log, &alerts).await?;
     let words = format!("{} {}", policy.name, policy.version);
     record::name(&open.warehouse, made, &words, parts.clock.now_ms()).await
 }
 
-fn write(path: &Path, made: &Made) -> Outcome {
+/// Shows the run to the shop, whole.
+async fn show(parts: &Parts, log: &SharedLog, made: &Made, policy: &Policy) -> Outcome {
+    let mut publisher = super::publish::open_on(parts, SharedLog::clone(log), RUNS_KEPT).await?;
+    let run = Run {
+        id: made.run.clone(),
+        business_date: made.date,
+        policy: policy.name.clone(),
+        policy_version: policy.version.clone(),
+    };
+    if let Begun::Open(mut publication) = publisher.begin(run).await? {
+        let mut totals = Totals::default();
+        let mut steps = record::steps(made, parts.config.forecast.publish_days).peekable();
+        while steps.peek().is_some() {
+            let batch: Vec<DemandStep> = steps.by_ref().take(BATCH_ROWS).collect();
+            publication.demand(&batch).await?;
+            totals.demand_rows += batch.len() as u64;
+        }
+        for batch in made.plan.lines.chunks(BATCH_ROWS) {
+            let of = |planned: &Planned| line_record(&made.run, &planned.line, EventTime(planned.must_order_by));
+            let lines: Vec<RestockLine> = batch.iter().map(of).collect();
+            publication.lines(&lines).await?;
+            lines.iter().for_each(|line| totals.add_line(line));
+        }
+        publication.complete(&totals).await?;
+    }
+    publisher.close().await;
+    Ok(())
+}
+
+/// Tells what drifts on the topic of alerts.
+async fn tell(parts: &Parts, log: &SharedLog, alerts: &[Alert]) -> Outcome {
+    let records: Vec<NewRecord> = alerts
+        .iter()
+        .map(|alert| {
+            let key = alert.log_key();
+            NewRecord {
+                topic: Topic::Alerts.name().into(),
+                partition: partition_of(key.as_bytes(), parts.config.partitions),
+                timestamp_ms: parts.clock.now_ms(),
+                key: key.into_bytes().into(),
+                value: Some(alert.encode().into()),
+            }
+        })
+        .collect();
+    if !records.is_empty() {
+        log.append(records).await?;
+    }
+    Ok(())
+}
+
+/// Writes what `linli forecast publish` takes.
+fn write(path: &Path, made: &Made, publish_days: usize, now_ms: i64) -> Outcome {
     let failed = |error: std::io::Error| {
         Failure::new(Kind::Input, format!("{} cannot be written: {error}", path.display()))
             .hint("name a file in a directory that exists")
     };
     let mut file = BufWriter::new(std::fs::File::create(path).map_err(failed)?);
-    for planned in &made.plan.lines {
-        let mut object = serde_json::to_value(&planned.line)
-            .map_err(|error| Failure::new(Kind::Internal, format!("a line cannot be written as JSON: {error}")))?;
-        object["run"] = made.run.as_str().into();
-        object["must_order_by"] = planned.must_order_by.into();
-        writeln!(file, "{object}").map_err(failed)?;
+    let mut put = |record: serde_json::Result<String>| {
+        let text = record
+            .map_err(|error| Failure::new(Kind::Internal, format!("a record cannot be written as JSON: {error}")))?;
+        writeln!(file, "{text}").map_err(failed)
+    };
+    for step in record::steps(made, publish_days) {
+        put(serde_json::to_string(&DemandRecord::Step(step)))?;
     }
+    for planned in &made.plan.lines {
+        let line = line_record(&made.run, &planned.line, EventTime(planned.must_order_by));
+        put(serde_json::to_string(&RestockRecord::Line(line)))?;
+    }
+    let end = End {
+        run: made.run.clone(),
+        business_date: Day(made.date),
+        published_at: now_ms,
+        lines: made.plan.lines.len() as u64,
+        lines_in_partition: 0,
+    };
+    put(serde_json::to_string(&RestockRecord::End(end)))?;
     file.flush().map_err(failed)
 }
 

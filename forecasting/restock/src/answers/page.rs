@@ -44,9 +44,9 @@ pub(super) fn pages(order: &SupplierOrder) -> usize {
 /// A page that says one thing.
 pub(super) fn notice(language: Language, title: Text, body: Text) -> String {
     let mut html = head(language, title.get(language));
-    let _ = write!(
+    let _ = writeln!(
         html,
-        "<main><h1>{}</h1><p>{}</p></main></body></html>\n",
+        "<main><h1>{}</h1><p>{}</p></main></body></html>",
         escape(title.get(language)),
         escape(body.get(language))
     );
@@ -127,9 +127,9 @@ impl Page<'_> {
         let language = self.language;
         let class = if self.faults.contains_key(&at) || self.conflicts.contains(&at) { " class=\"fault\"" } else { "" };
         let code = if line.supplier_code.is_empty() { line.sku_id.to_string() } else { line.supplier_code.clone() };
-        let _ = write!(
+        let _ = writeln!(
             html,
-            "<fieldset{class}><legend>{} <small>{}</small></legend>\n",
+            "<fieldset{class}><legend>{} <small>{}</small></legend>",
             escape(&item_name(line, language)),
             escape(&code)
         );

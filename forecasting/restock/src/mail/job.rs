@@ -13,7 +13,7 @@ use serde::Serialize;
 
 use super::mailer::{Failed, SharedMailer};
 use super::outbox::{Entry, Outbox, Slot, State, Step, next, next_attempt_at};
-use super::{Error, Kind, Letter, Problem, Result, Sender, SupplierOrder, Writing, letter, sort};
+use super::{Error, Kind, Language, Letter, Problem, Result, Sender, SupplierOrder, Writing, letter, message_id, sort};
 use crate::answers::{Links, answered};
 use crate::patient::PatientBlobs;
 
@@ -94,6 +94,32 @@ pub struct Report {
     pub problems: Vec<Problem>,
 }
 
+/// A mail that would be sent, and how far it is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct PlannedMail {
+    pub supplier_id: i64,
+    pub to: String,
+    pub language: Language,
+    pub lines: usize,
+    pub pieces: i64,
+    /// Of the lines whose cost is known.
+    pub amount_fen: i64,
+    /// Epoch ms.
+    pub must_order_by: i64,
+    pub message_id: String,
+    /// `None`: not tried yet.
+    pub state: Option<State>,
+}
+
+/// What [`Job::run`] would do.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Plan {
+    pub run: String,
+    pub mails: Vec<PlannedMail>,
+    pub empty: Vec<i64>,
+    pub problems: Vec<Problem>,
+}
+
 pub struct Job {
     outbox: Outbox,
     blobs: SharedBlobs,
@@ -124,6 +150,32 @@ impl Job {
         // What a server answered must be written down: it would be asked again otherwise.
         let blobs: SharedBlobs = Arc::new(PatientBlobs { inner: blobs, clock: clock.clone() });
         Job { outbox: Outbox::new(blobs.clone()), blobs, mailer, clock, random, options }
+    }
+
+    /// Says what [`Job::run`] would do. Stores and sends nothing.
+    pub async fn plan(&self, run: RunOrders) -> Result<Plan> {
+        let sorted = sort(run.orders);
+        let mut mails = Vec::new();
+        for order in &sorted.mails {
+            let (_, newest) = self.outbox.newest(&Slot::of(order, Kind::Order)).await?;
+            mails.push(PlannedMail {
+                supplier_id: order.supplier_id,
+                to: order.email.clone().unwrap_or_default(),
+                language: order.language,
+                lines: order.lines.len(),
+                pieces: order.pieces(),
+                amount_fen: order.amount_fen(),
+                must_order_by: order.must_order_by,
+                message_id: message_id(&self.writing(Kind::Order, None), order),
+                state: newest.map(|entry| entry.state),
+            });
+        }
+        Ok(Plan { run: run.run.to_string(), mails, empty: sorted.empty, problems: sorted.problems })
+    }
+
+    fn writing<'a>(&'a self, kind: Kind, link: Option<&'a str>) -> Writing<'a> {
+        let JobOptions { namespace, sender, zone, .. } = &self.options;
+        Writing { kind, namespace, sender, link, at: self.clock.now_ms(), zone: *zone }
     }
 
     /// Brings out a run's mails. An error leaves everything so that the job can be started again.
@@ -232,14 +284,7 @@ impl Job {
             return Ok(stored);
         }
         let link = self.options.links.as_ref().map(|links| links.url(order));
-        let writing = Writing {
-            kind: slot.kind,
-            namespace: &self.options.namespace,
-            sender: &self.options.sender,
-            link: link.as_deref(),
-            at: self.clock.now_ms(),
-            zone: self.options.zone,
-        };
+        let writing = self.writing(slot.kind, link.as_deref());
         Ok(self.outbox.prepare(slot, letter(order, &writing)?).await?)
     }
 

@@ -11,6 +11,7 @@ pub mod mailer;
 mod message;
 mod order;
 pub mod outbox;
+pub mod shop;
 pub(crate) mod texts;
 mod workbook;
 
