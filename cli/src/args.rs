@@ -254,9 +254,20 @@ pub enum WarehouseCommand {
     Migrate,
     /// Load results and facts from the log.
     Load,
+    /// Ask a named query and print its rows as CSV; without a name, list the queries.
+    Query(WarehouseQueryArgs),
     /// Own a chdb directory and serve it on loopback until stdin closes.
     #[command(hide = true)]
     Engine { dir: PathBuf },
+}
+
+#[derive(Args, Debug)]
+pub struct WarehouseQueryArgs {
+    #[arg(value_name = "NAME")]
+    pub name: Option<String>,
+    /// A parameter of the query, as in from=2026-11-01; may be given several times.
+    #[arg(long = "param", value_name = "NAME=VALUE")]
+    pub params: Vec<String>,
 }
 
 #[derive(Debug, Subcommand)]

@@ -55,6 +55,9 @@ pub async fn run(command: Command, mut config: Config, output: &Output) -> Outco
         Command::Jobs(JobsCommand::Run) => jobs::run(&Parts::new(config)?, output).await,
         Command::Jobs(JobsCommand::Status) => jobs::status(&Parts::new(config)?, output).await,
         Command::Warehouse(WarehouseCommand::Migrate) => warehouse::migrate(&Parts::new(config)?, output).await,
+        Command::Warehouse(WarehouseCommand::Query(args)) => {
+            warehouse::query(&Parts::new(config)?, &args, output).await
+        }
         Command::Warehouse(WarehouseCommand::Load) => warehouse::load(&Parts::new(config)?, output).await,
         Command::Backfill(args) => backfill::run(&Parts::new(config)?, &args, output).await,
         Command::Forecast(ForecastCommand::Fit(args)) => forecast::fit::run(&args, &Parts::new(config)?, output).await,

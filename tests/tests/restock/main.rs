@@ -1,6 +1,7 @@
 //! Runs are published into a real MySQL and a real Kafka, read, ordered by, and everybody is killed.
 
 mod kills;
+mod nightly;
 mod readers;
 mod runs;
 mod shop;
