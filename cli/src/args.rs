@@ -285,6 +285,11 @@ pub enum ForecastCommand {
         #[arg(value_name = "RUN")]
         run: Option<String>,
     },
+    /// Take one run back: nobody acts on it any more, and the shop sees the last good one.
+    Withdraw {
+        #[arg(value_name = "RUN")]
+        run: String,
+    },
     /// Mail each supplier its lines of a run, once, until its cut-off.
     Mail(ForecastMailArgs),
     /// Serve the page on which suppliers answer.

@@ -7,7 +7,7 @@ CREATE TABLE IF NOT EXISTS {table} (
   sku_id BIGINT NOT NULL,
   quantity INT NOT NULL,
   status VARCHAR(10) NOT NULL COMMENT 'ready, held: 待人工放行',
-  reason JSON NOT NULL COMMENT '依据 each term of the sum',
+  reason MEDIUMTEXT NOT NULL COMMENT '依据 each term of the sum, JSON as text: type JSON would round its numbers',
   must_order_by DATETIME(3) NOT NULL COMMENT '最晚下单 order by',
   needed_by DATE NOT NULL COMMENT '最晚到货 there on',
   PRIMARY KEY (run, supplier_id, warehouse_id, community_id, sku_id),

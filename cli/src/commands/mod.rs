@@ -71,6 +71,9 @@ pub async fn run(command: Command, mut config: Config, output: &Output) -> Outco
         Command::Forecast(ForecastCommand::Rollback { run }) => {
             forecast::publish::roll_back(run.as_deref(), &Parts::new(config)?, output).await
         }
+        Command::Forecast(ForecastCommand::Withdraw { run }) => {
+            forecast::publish::withdraw(&run, &Parts::new(config)?, output).await
+        }
         Command::Simulate(SimulateCommand::Buyer(args)) => simulate::buyer(&args, &Parts::new(config)?, output).await,
         Command::Forecast(ForecastCommand::Mail(args)) => {
             forecast::mail::run(&args, &Parts::new(config)?, output).await

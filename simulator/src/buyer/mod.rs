@@ -89,6 +89,15 @@ struct Session {
     reader: Box<dyn LogReader>,
     sources: Vec<TopicPartition>,
     next: Vec<u64>,
+    /// Where the topics ended when it began.
+    ends: Vec<u64>,
+}
+
+impl Session {
+    /// Whether something that was there when it began is not read yet.
+    fn is_behind(&self) -> bool {
+        self.next.iter().zip(&self.ends).any(|(next, end)| next < end)
+    }
 }
 
 impl Buyer {
@@ -125,7 +134,10 @@ impl Buyer {
         let mut batch = Batch::default();
         let mut received_on = None;
         loop {
-            self.act(&mut session.conn).await?;
+            // what comes behind a run may withdraw or supersede it
+            if !session.is_behind() {
+                self.act(&mut session.conn).await?;
+            }
             let today = self.options.zone.date_of(EventTime(self.clock.now_ms()));
             if received_on != Some(today) {
                 self.receive(&mut session.conn, today).await?;
@@ -182,8 +194,9 @@ impl Buyer {
             own.map_or(0, |(_, _, next)| *next)
         };
         let next: Vec<u64> = sources.iter().map(next).collect();
+        let ends = self.log.ends(&sources).await?;
         let reader = self.log.reader(sources.iter().cloned().zip(next.iter().copied()).collect()).await?;
-        Ok(Session { conn, reader, sources, next })
+        Ok(Session { conn, reader, sources, next, ends })
     }
 
     fn failed(&self, action: &str) -> impl Fn(mysql_async::Error) -> Error + use<> {

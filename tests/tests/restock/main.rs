@@ -3,6 +3,7 @@
 mod kills;
 mod nightly;
 mod readers;
+mod refusals;
 mod runs;
 mod shop;
 mod topics;

@@ -1,4 +1,4 @@
-//! `linli forecast publish` and `linli forecast rollback`: which run the shop sees.
+//! `linli forecast publish`, `rollback` and `withdraw`: which run the shop sees.
 
 use std::fs::File;
 use std::io::{BufRead, BufReader};
@@ -43,13 +43,30 @@ pub async fn run(args: &ForecastPublishArgs, parts: &Parts, output: &Output) -> 
 }
 
 pub async fn roll_back(run: Option<&str>, parts: &Parts, output: &Output) -> Outcome {
-    let bad = |error: linli_schemas::forecast::MalformedRunId| Failure::new(Kind::Config, error.to_string());
-    let run = run.map(RunId::parse).transpose().map_err(bad)?;
+    let run = run.map(run_id).transpose()?;
     let mut publisher = open(parts, RUNS_KEPT).await?;
     let shown = publisher.roll_back(run.as_ref()).await?;
     publisher.close().await;
     output.result(&serde_json::json!({ "run": shown }), |_| format!("the shop sees run {shown}"));
     Ok(())
+}
+
+pub async fn withdraw(run: &str, parts: &Parts, output: &Output) -> Outcome {
+    let run = run_id(run)?;
+    let mut publisher = open(parts, RUNS_KEPT).await?;
+    let shown = publisher.withdraw(&run).await?;
+    publisher.close().await;
+    output.result(&serde_json::json!({ "withdrawn": run, "shown": shown }), |_| match &shown {
+        Some(shown) => format!("run {run} is withdrawn; the shop sees run {shown}"),
+        None => format!("run {run} is withdrawn; the shop sees none"),
+    });
+    Ok(())
+}
+
+fn run_id(text: &str) -> Outcome<RunId> {
+    RunId::parse(text).map_err(|error| {
+        Failure::new(Kind::Config, error.to_string()).hint("the runs that were there are in table restock_runs")
+    })
 }
 
 /// A publisher for the shop of the configuration, on a log with our topics.

@@ -165,7 +165,8 @@ impl Store {
         let sql = format!(
             "select c.run from `{0}`.restock_runs c join `{0}`.restock_runs r on r.run = ? \
              where c.state = 'complete' and c.run <> r.run \
-             and (c.business_date, c.started_at) > (r.business_date, r.started_at) limit 1",
+             and (c.business_date, c.started_at) > (r.business_date, r.started_at) \
+             order by c.business_date desc, c.started_at desc limit 1",
             self.database
         );
         let by: Option<String> = self.first(&sql, (run.as_str(),)).await?;
@@ -289,7 +290,7 @@ impl Store {
             values.extend([supplier, supplier, warehouse, warehouse, community, community, sku].map(Value::from));
         }
         let sql = format!(
-            "select supplier_id, warehouse_id, community_id, sku_id, quantity, status, cast(reason as char), \
+            "select supplier_id, warehouse_id, community_id, sku_id, quantity, status, reason, \
              timestampdiff(microsecond, '1970-01-01', must_order_by) div 1000, cast(needed_by as char) \
              from `{}`.restock_suggestion_rows where run = ? and {} \
              order by run, supplier_id, warehouse_id, community_id, sku_id limit {limit}",
@@ -494,7 +495,8 @@ fn line_of(run: &RunId, zone: Zone, row: LineRow) -> Result<RestockLine, String>
         status,
         must_order_by: zone.from_wall_ms(must_order_by).0,
         needed_by: Day(needed_by.parse().map_err(|_| format!("needed_by \"{needed_by}\""))?),
-        reason: serde_json::from_str(&reason).map_err(|error| format!("reason: {error}"))?,
+        // serde_json's numbers may be off in their last digit
+        reason: sonic_rs::from_str(&reason).map_err(|error| format!("reason: {error}"))?,
     })
 }
 

@@ -1,0 +1,152 @@
+//! What is refused, what is taken back, what is kept; and servers that go away.
+
+use chrono::Days;
+use linli_tests::program::{self, Finished, Running};
+
+use crate::DEADLINE;
+use crate::runs::MadeRun;
+use crate::shop::{Shop, now_ms, today};
+
+fn file(shop: &Shop, name: &str, text: &str) -> std::path::PathBuf {
+    let file = shop.folder.path().join(name);
+    std::fs::write(&file, text).expect("the folder can be written");
+    file
+}
+
+fn publish(shop: &Shop, run: &MadeRun, more: &[&str]) -> Finished {
+    let file = shop.folder.path().join(run.id.as_str());
+    run.write(&file);
+    program::run(shop.publisher(&file).args(more))
+}
+
+fn refused(finished: &Finished, code: i32, words: &[&str]) {
+    assert_eq!(finished.code, Some(code), "{finished:?}");
+    for words in words.iter().chain(&["hint:"]) {
+        assert!(finished.stderr.contains(words), "\"{words}\" is not in {}", finished.stderr);
+    }
+}
+
+fn count(shop: &mut Shop, sql: &str) -> u64 {
+    shop.one(&format!("select count(*) from {sql}"))
+}
+
+#[test]
+fn old_runs_are_removed_and_the_way_back_ends_where_their_rows_do() {
+    let mut shop = Shop::open();
+    let runs: Vec<MadeRun> = (0..4).map(|n| MadeRun::new(n, today(), now_ms())).collect();
+    for run in &runs {
+        publish(&shop, run, &["--keep", "2"]).succeeded();
+    }
+    for (run, state) in runs.iter().zip(["removed", "removed", "complete", "complete"]) {
+        let found: String = shop.one(&format!("select state from shop_0.restock_runs where run = '{}'", run.id));
+        assert_eq!(found, state);
+        let kept = state == "complete";
+        let rows = |table: &str| format!("shop_0.{table} where run = '{}'", run.id);
+        let lines = count(&mut shop, &rows("restock_suggestion_rows"));
+        assert_eq!(lines, if kept { run.lines.len() as u64 } else { 0 });
+        let steps = count(&mut shop, &rows("demand_forecast_rows"));
+        assert_eq!(steps, if kept { run.steps.len() as u64 } else { 0 });
+    }
+    // a run that others were completed after
+    let late = MadeRun::new(9, today() - Days::new(1), now_ms());
+    refused(&publish(&shop, &late, &[]), 5, &["was overtaken", runs[3].id.as_str()]);
+    // the same again is nothing; under the same id another date is refused
+    let again = publish(&shop, &runs[3], &[]).succeeded().json();
+    assert_eq!(again["state"], "complete already");
+    let other = MadeRun { business_date: today() + Days::new(1), ..MadeRun::new(3, today(), now_ms()) };
+    refused(&publish(&shop, &other, &[]), 4, &["was begun as one of"]);
+
+    let back = |arguments: &[&str]| program::run(&mut shop.linli(arguments));
+    let shown = back(&["forecast", "rollback"]).succeeded().json();
+    assert_eq!(shown["run"], runs[2].id.as_str());
+    refused(&back(&["forecast", "rollback"]), 2, &["no run before"]);
+    refused(&back(&["forecast", "rollback", runs[0].id.as_str()]), 2, &["is removed", "make it anew"]);
+    refused(&back(&["forecast", "rollback", "nowhere"]), 2, &["run nowhere is not there"]);
+    assert_eq!(shop.shown().as_deref(), Some(runs[2].id.as_str()));
+
+    let none = program::run(&mut shop.linli(&["forecast", "withdraw", runs[2].id.as_str()])).succeeded().json();
+    assert!(none["shown"].is_null(), "{none}");
+    assert_eq!((shop.shown(), count(&mut shop, "shop_0.restock_suggestion")), (None, 0));
+    // a run of a day before may be shown now
+    publish(&shop, &late, &[]).succeeded();
+    assert_eq!(shop.shown().as_deref(), Some(late.id.as_str()));
+}
+
+#[test]
+fn what_is_not_as_it_is_told_is_refused_and_nobody_sees_it() {
+    let mut shop = Shop::open();
+    let run = MadeRun::new(1, today(), now_ms());
+    let whole = shop.folder.path().join("whole");
+    run.write(&whole);
+    let text = std::fs::read_to_string(&whole).expect("readable");
+    let lines: Vec<&str> = text.lines().collect();
+    let (last, body) = lines.split_last().expect("lines");
+    for (name, text, words) in [
+        ("no-end", body.join("\n"), "the end of the run is missing"),
+        ("short", [&body[1..body.len() - 1], &[last]].concat().join("\n"), "it tells of"),
+        ("behind", [body, &[last], &body[..1]].concat().join("\n"), "it comes after the end"),
+        ("other", text.replacen(run.id.as_str(), "another-run", 1), "the first line of run another-run"),
+        ("bad", text.replacen("\"q10\":", "\"q11\":", 1), "line 1: not a record of forecast.demand"),
+        ("below", text.replacen("\"quantity\":", "\"quantity\":-", 1), "not a record of forecast.restock"),
+    ] {
+        let file = file(&shop, name, &text);
+        let finished = program::run(&mut shop.publisher(&file));
+        assert!(finished.code == Some(4) && finished.stderr.contains(words), "{name}: {finished:?}");
+    }
+    assert_eq!(count(&mut shop, "shop_0.restock_runs"), 0, "nothing was begun");
+
+    // rows of another try under the same id
+    let _: Vec<u8> = shop.query(&format!(
+        "insert into shop_0.restock_suggestion_rows values ('{}', 77, 1, 0, 1, 5, 'ready', '{{}}', now(), now())",
+        run.id
+    ));
+    let counted = publish(&shop, &run, &[]);
+    refused(&counted, 6, &[&format!("holds {} rows, not {}", run.lines.len() + 1, run.lines.len()), "withdraw it"]);
+    assert_eq!(shop.shown(), None);
+    program::run(&mut shop.linli(&["forecast", "withdraw", run.id.as_str()])).succeeded();
+    refused(&publish(&shop, &run, &[]), 2, &["is withdrawn", "make a new run"]);
+
+    let shown = shop.one::<u8>("select get_lock('linli.restock.shop_0', 1)");
+    assert_eq!(shown, 1);
+    let next = MadeRun::new(2, today(), now_ms());
+    refused(&publish(&shop, &next, &[]), 3, &["somebody else publishes a run"]);
+}
+
+#[test]
+fn of_runs_that_nobody_ordered_by_the_newest_counts_and_unknown_goods_are_listed() {
+    let mut shop = Shop::open();
+    let runs: Vec<MadeRun> = (0..2).map(|n| MadeRun::new(n, today(), now_ms())).collect();
+    let _: Vec<u8> = shop.query("delete from shop_0.skus where sku_id = 8");
+    for run in &runs {
+        publish(&shop, run, &[]).succeeded();
+    }
+    shop.buy();
+    shop.wait_until(runs[0].id.as_str(), "superseded");
+    shop.wait_until(runs[1].id.as_str(), "ordered");
+    let mut expected = runs[1].ordered();
+    let all = expected.len();
+    expected.retain(|(_, _, _, sku), _| *sku != 8);
+    let ordered = shop.ordered();
+    assert_eq!(ordered.len(), 1);
+    assert!(ordered[runs[1].id.as_str()] == expected);
+    assert_eq!(count(&mut shop, "linli_buyer.refused where sku_id = 8"), (all - expected.len()) as u64);
+    assert!(all > expected.len());
+    assert_eq!(count(&mut shop, "linli_buyer.lines_in"), 0, "what is done with is removed");
+}
+
+#[test]
+fn a_server_that_goes_away_is_named_and_the_run_goes_on_when_it_is_back() {
+    let mut shop = Shop::open();
+    let run = MadeRun::new(1, today(), now_ms());
+    let file = shop.folder.path().join(run.id.as_str());
+    run.write(&file);
+    let mut running = Running::start(&mut shop.publisher(&file));
+    running.has_said(DEADLINE, |line| line.contains("run begun"));
+    shop.mysql.kill();
+    let (status, seen) = running.wait(DEADLINE);
+    assert_eq!(status.code(), Some(3), "{seen:#?}");
+    assert!(seen.iter().any(|line| line.contains("a run goes on where it stopped")), "{seen:#?}");
+    shop.mysql.run().expect("MySQL starts again");
+    let done = program::run(&mut shop.publisher(&file)).succeeded().json();
+    assert_eq!((&done["state"], &done["run"]), (&"published".into(), &run.id.as_str().into()));
+}
