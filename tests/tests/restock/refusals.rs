@@ -1,11 +1,13 @@
 //! What is refused, what is taken back, what is kept; and servers that go away.
 
 use chrono::Days;
+use linli_schemas::forecast::{Day, End, RestockRecord};
+use linli_schemas::partition::partition_of;
 use linli_tests::program::{self, Finished, Running};
 
-use crate::DEADLINE;
 use crate::runs::MadeRun;
 use crate::shop::{Shop, now_ms, today};
+use crate::{DEADLINE, PARTITIONS, topics};
 
 fn file(shop: &Shop, name: &str, text: &str) -> std::path::PathBuf {
     let file = shop.folder.path().join(name);
@@ -149,4 +151,42 @@ fn a_server_that_goes_away_is_named_and_the_run_goes_on_when_it_is_back() {
     shop.mysql.run().expect("MySQL starts again");
     let done = program::run(&mut shop.publisher(&file)).succeeded().json();
     assert_eq!((&done["state"], &done["run"]), (&"published".into(), &run.id.as_str().into()));
+}
+
+#[test]
+fn a_run_is_acted_on_when_the_last_of_it_is_there_and_not_before() {
+    let mut shop = Shop::open();
+    shop.buy();
+    let log = shop.block_on(topics::open(&shop.kafka.url()));
+    let run = MadeRun::new(1, today(), now_ms());
+    let lines: Vec<RestockRecord> = run.lines.iter().cloned().map(RestockRecord::Line).collect();
+    let of = |record: &RestockRecord| partition_of(record.log_key().as_bytes(), PARTITIONS);
+    let mark = |partition| {
+        let own = lines.iter().filter(|line| of(line) == partition).count() as u64;
+        let end = End {
+            run: run.id.clone(),
+            business_date: Day(run.business_date),
+            published_at: now_ms(),
+            lines: lines.len() as u64,
+            lines_in_partition: own,
+        };
+        (partition, RestockRecord::End(end))
+    };
+    let marks: Vec<_> = (0..PARTITIONS).map(mark).collect();
+    let (last, most) = lines.split_last().expect("lines");
+    let (last_mark, most_marks) = marks.split_last().expect("marks");
+    // in turn: an end is missing, a line is missing though one stands twice, and at last nothing
+    let nothing: &[RestockRecord] = &[];
+    for (records, marks) in [(most, most_marks), (&most[..1], std::slice::from_ref(last_mark)), (nothing, &marks[..])] {
+        shop.block_on(topics::put(&log, records, marks));
+        shop.buy();
+        assert!(shop.ordered().is_empty(), "a part of a run is ordered by");
+    }
+    shop.block_on(topics::put(&log, std::slice::from_ref(last), &[]));
+    shop.buy();
+    assert!(shop.ordered()[run.id.as_str()] == run.ordered());
+    // what is repeated after that is known
+    shop.block_on(topics::put(&log, &lines, &marks));
+    shop.buy();
+    assert!(shop.ordered()[run.id.as_str()] == run.ordered());
 }

@@ -88,3 +88,17 @@ pub async fn answer(log: &SharedLog, answers: &[SupplierAnswer]) {
     };
     log.append(answers.iter().map(record).collect()).await.expect("appends");
 }
+
+/// Puts records of a run on the topic by hand: lines into their partitions, marks where they are told.
+pub async fn put(log: &SharedLog, records: &[RestockRecord], marks: &[(u32, RestockRecord)]) {
+    let new = |partition, record: &RestockRecord| NewRecord {
+        topic: Topic::ForecastRestock.name().into(),
+        partition,
+        timestamp_ms: 0,
+        key: Bytes::from(record.log_key()),
+        value: Some(record.encode().into()),
+    };
+    let lines = records.iter().map(|record| new(partition_of(record.log_key().as_bytes(), PARTITIONS), record));
+    let marks = marks.iter().map(|(partition, mark)| new(*partition, mark));
+    log.append(lines.chain(marks).collect()).await.expect("appends");
+}
