@@ -5,4 +5,5 @@ pub mod lines;
 pub mod oracle;
 pub mod program;
 pub mod proxy;
+pub mod smtp;
 pub mod stack;

@@ -17,9 +17,6 @@ use crate::failure::{Failure, Kind, Outcome};
 use crate::output::Output;
 use crate::parts::Parts;
 
-/// An attempt is given up by another process this much later than the mailer gives up its own.
-const ATTEMPT_MARGIN_MS: i64 = 15_000;
-
 pub async fn run(args: &ForecastMailArgs, parts: &Parts, output: &Output) -> Outcome {
     let settings = &parts.config.mail;
     remembered(parts)?;
@@ -87,7 +84,8 @@ async fn job(args: &ForecastMailArgs, parts: &Parts) -> Outcome<Job> {
         sender,
         zone: parts.zone,
         links: links(parts)?,
-        attempt_ms: settings.timeout.ms() + ATTEMPT_MARGIN_MS,
+        // Another process takes an attempt to be over a while after the mailer has given it up.
+        attempt_ms: settings.timeout.ms() / 4 * 5 + 1_000,
         remind_before_ms: (settings.remind_before.ms() > 0).then(|| settings.remind_before.ms()),
         stay,
     };

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use linli_restock::mail::Letter;
 use linli_restock::mail::mailer::{self, Mailer, OpenOptions};
 
-use crate::server::{Mode, Server};
+use linli_tests::smtp::{Mode, Server};
 
 fn letter(id: &str, body: &str) -> Letter {
     let text = format!("Message-ID: <{id}@linli.example>\r\nSubject: order\r\n\r\n{body}");

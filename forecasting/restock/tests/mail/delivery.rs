@@ -21,7 +21,7 @@ use linli_schemas::zone::Zone;
 use mail_parser::MessageParser;
 
 use crate::sample::{AT, CUT_OFF, RUN, line, order, sender};
-use crate::server::{Act, Mode, Server};
+use linli_tests::smtp::{Act, Mode, Server};
 
 /// Time that passes by being slept.
 pub struct TestClock(AtomicI64);

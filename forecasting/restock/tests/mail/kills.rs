@@ -16,7 +16,7 @@ use mail_parser::MessageParser;
 
 use crate::delivery::orders;
 use crate::sample::sender;
-use crate::server::{Act, Mode, Received, Server};
+use linli_tests::smtp::{Act, Mode, Received, Server};
 
 const KILLS: usize = 20;
 const SUPPLIERS: i64 = 45;

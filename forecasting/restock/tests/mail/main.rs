@@ -6,4 +6,3 @@ mod delivery;
 mod kills;
 mod page;
 mod sample;
-mod server;

@@ -1,0 +1,190 @@
+//! `linli forecast mail` as it is started: orders from MySQL, mails over SMTP with TLS, killed while it sends.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
+use linli_schemas::EventTime;
+use linli_schemas::shop::{Shards, statements};
+use linli_schemas::zone::Zone;
+use linli_tests::program;
+use linli_tests::smtp::{Act, Mode, Received, Server};
+use linli_tests::stack::Mysql;
+use mysql_async::Conn;
+use mysql_async::prelude::Queryable;
+use serde_json::{Value, json};
+
+const RUN: &str = "2026-03-02-1a2b3c4d5e6f";
+const SUPPLIERS: i64 = 30;
+const KILLS: usize = 20;
+
+/// The tables of a run, where the shop does not have them yet.
+const RUN_TABLES: [&str; 5] = [
+    "CREATE TABLE IF NOT EXISTS restock_runs (run VARCHAR(40) PRIMARY KEY, business_date DATE NOT NULL, \
+     state VARCHAR(20) NOT NULL, policy VARCHAR(40) NOT NULL DEFAULT '', policy_version VARCHAR(40) NOT NULL DEFAULT '', \
+     started_at DATETIME(3) NOT NULL)",
+    "CREATE TABLE IF NOT EXISTS restock_current (one TINYINT PRIMARY KEY DEFAULT 1, run VARCHAR(40) NOT NULL, \
+     named_at DATETIME(3) NOT NULL)",
+    "CREATE TABLE IF NOT EXISTS restock_suggestion_rows (run VARCHAR(40), supplier_id INT, warehouse_id INT, \
+     community_id INT, sku_id BIGINT, quantity INT NOT NULL, status VARCHAR(10) NOT NULL, reason JSON NOT NULL, \
+     must_order_by DATETIME(3) NOT NULL, needed_by DATE NOT NULL, \
+     PRIMARY KEY (run, supplier_id, warehouse_id, community_id, sku_id))",
+    "CREATE TABLE IF NOT EXISTS supplier_terms (supplier_id INT PRIMARY KEY, order_days VARCHAR(7) NOT NULL DEFAULT \
+     '1234567', language VARCHAR(5) NOT NULL DEFAULT 'zh')",
+    "CREATE TABLE IF NOT EXISTS supply_terms (sku_id BIGINT PRIMARY KEY, supplier_code VARCHAR(40), pack INT NOT NULL \
+     DEFAULT 1)",
+];
+
+fn now_ms() -> i64 {
+    use linli_connectors::clock::{Clock as _, SystemClock};
+    SystemClock.now_ms()
+}
+
+/// A shop with `SUPPLIERS` suppliers that get two lines each, one without an address, and one whose only line is held.
+async fn shop(server: &Mysql, minutes_left: i64) {
+    let mut conn = Conn::from_url(server.url()).await.expect("connects");
+    for statement in statements(&Shards::default()) {
+        conn.query_drop(statement.sql).await.expect("made");
+    }
+    conn.query_drop("USE shop_0").await.expect("there");
+    for table in RUN_TABLES {
+        conn.query_drop(table).await.expect("made");
+    }
+    let by = Zone::SHANGHAI.wall_text(EventTime(now_ms() + minutes_left * 60_000));
+    let mut sql = vec![
+        "INSERT INTO warehouses VALUES (1, '武汉一仓', 'Wuhan 1', 30.5, 114.3, 'WGS84')".to_owned(),
+        format!(
+            "INSERT INTO restock_runs (run, business_date, state, policy, policy_version, started_at) VALUES ('{RUN}', '2026-03-02', 'complete', 'p', '1', NOW(3))"
+        ),
+        format!(
+            "INSERT INTO restock_runs (run, business_date, state, policy, policy_version, started_at) VALUES ('bad', '2026-03-01', 'withdrawn', 'p', '1', NOW(3))"
+        ),
+        format!("INSERT INTO restock_current (run, named_at) VALUES ('{RUN}', NOW(3))"),
+        "INSERT INTO supplier_terms (supplier_id, language) VALUES (2, 'en')".to_owned(),
+        "INSERT INTO supply_terms (sku_id, supplier_code, pack) VALUES (10, 'A-10', 12)".to_owned(),
+    ];
+    for supplier in 1..=SUPPLIERS + 2 {
+        let email = if supplier == SUPPLIERS + 1 { String::new() } else { format!("s{supplier}@example.com") };
+        let status = if supplier == SUPPLIERS + 2 { "held" } else { "ready" };
+        sql.push(format!(
+            "INSERT INTO suppliers VALUES ({supplier}, '供应商{supplier}', 'Supplier {supplier}', '{email}', 1)"
+        ));
+        for sku in [supplier * 10, supplier * 10 + 1] {
+            sql.push(format!(
+                "INSERT INTO skus VALUES ({sku}, NULL, 1, NULL, {supplier}, '苹果{sku}', 'Apples {sku}', '500g', 5.00, 3.35, 7, NOW(3))"
+            ));
+            sql.push(format!(
+                "INSERT INTO restock_suggestion_rows (run, supplier_id, warehouse_id, community_id, sku_id, quantity, status, reason, must_order_by, needed_by) \
+                 VALUES ('{RUN}', {supplier}, 1, 0, {sku}, 24, '{status}', '{{}}', '{by}', '2026-03-04')"
+            ));
+        }
+    }
+    for statement in sql {
+        conn.query_drop(&statement).await.unwrap_or_else(|error| panic!("{statement}: {error}"));
+    }
+    conn.disconnect().await.expect("farewell");
+}
+
+fn mail(mysql: &Mysql, smtp: &str, dir: &Path) -> Command {
+    let mut command = program::linli(["forecast", "mail", "--json"]);
+    command.args(["--shop", &mysql.url(), "--mail", smtp, "--data-dir"]).arg(dir);
+    command.env("LINLI__MAIL__FROM", "邻里 <orders@linli.example>");
+    // After a kill the same mail is tried again this much later.
+    command.env("LINLI__MAIL__TIMEOUT", "5s").env("LINLI__MAIL__LINK", "https://orders.example.com");
+    command
+}
+
+/// The result: the first line, before the failure that says that suppliers are missing.
+fn result(finished: &program::Finished) -> Value {
+    let line = finished.stdout.lines().next().unwrap_or_default();
+    serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {finished:?}"))
+}
+
+fn header<'a>(got: &'a Received, name: &str) -> &'a str {
+    let text = std::str::from_utf8(&got.bytes).expect("a mail is ASCII");
+    text.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_else(|| panic!("no {name} in {text}")).trim()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn killed_twenty_times_every_supplier_gets_one_message() {
+    let mysql = Mysql::start();
+    shop(&mysql, 120).await;
+    let dir = tempfile::tempdir().expect("a folder");
+    let mut server = Server::start(Mode::StartTls).await;
+
+    let mut dry = mail(&mysql, &server.url(), dir.path());
+    let plan = program::run(dry.arg("--dry-run")).succeeded().json();
+    assert_eq!(plan["mails"].as_array().map(Vec::len), Some(SUPPLIERS as usize), "{plan}");
+    assert_eq!(plan["mails"][0]["amount_fen"], json!(2 * 24 * 335), "{plan}");
+    assert!(server.received().is_empty(), "a dry run sends nothing");
+
+    for round in 0..KILLS {
+        server.script((0..round % 2).map(|_| Act::Take).chain([if round % 2 == 0 { Act::Hang } else { Act::Tell }]));
+        let mut running = mail(&mysql, &server.url(), dir.path())
+            .stdout(std::process::Stdio::null())
+            .stderr(std::process::Stdio::null())
+            .spawn()
+            .expect("starts");
+        let told = tokio::time::timeout(Duration::from_secs(60), server.told.recv()).await;
+        running.kill().expect("killed");
+        running.wait().expect("ended");
+        told.unwrap_or_else(|_| panic!("round {round}: nothing was sent")).expect("told");
+    }
+    let mut last = mail(&mysql, &server.url(), dir.path());
+    let finished = tokio::task::spawn_blocking(move || program::run(&mut last)).await.expect("ran");
+    let report = result(&finished);
+    assert_eq!(finished.code, Some(4), "one supplier cannot be reached: {finished:?}");
+    assert_eq!(report["sent"].as_array().map(Vec::len), Some(SUPPLIERS as usize), "{report}");
+    assert_eq!(
+        report["problems"],
+        json!([
+            {"problem": "no_address", "supplier_id": SUPPLIERS + 1, "name": format!("供应商{}", SUPPLIERS + 1), "lines": 2},
+            {"problem": "held_lines", "supplier_id": SUPPLIERS + 2, "lines": 2},
+        ])
+    );
+    assert_eq!(report["empty"], json!([SUPPLIERS + 2]));
+
+    let mut copies: BTreeMap<String, Vec<Received>> = BTreeMap::new();
+    for got in server.received() {
+        copies.entry(got.to.clone()).or_default().push(got);
+    }
+    assert_eq!(copies.len() as i64, SUPPLIERS);
+    let mut ids = BTreeSet::new();
+    for (to, copies) in &copies {
+        assert!(copies.iter().all(|copy| copy == &copies[0]), "{to} got two messages");
+        assert!(ids.insert(header(&copies[0], "Message-ID:").to_owned()), "{to} has another's id");
+        assert!(copies[0].secured && copies[0].signed_in);
+    }
+    let repeats: usize = copies.values().map(|copies| copies.len() - 1).sum();
+    assert!((KILLS / 2..=KILLS).contains(&repeats), "{repeats} repeats after {KILLS} kills");
+    assert!(header(&copies["s2@example.com"][0], "Subject:").starts_with("Order of 2026-03-02: 2 lines"));
+}
+
+#[test]
+fn what_cannot_be_done_is_told_with_its_remedy() {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("threads");
+    let mysql = Mysql::start();
+    runtime.block_on(shop(&mysql, -5));
+    let dir = tempfile::tempdir().expect("a folder");
+    let refused = |command: &mut Command, code: i32, told: &[&str]| {
+        let finished = program::run(command);
+        assert_eq!(finished.code, Some(code), "{finished:?}");
+        assert!(told.iter().all(|text| finished.stderr.contains(text)), "{told:?}: {finished:?}");
+        assert!(!finished.stderr.contains("s3cret") && !finished.stdout.contains("s3cret"), "{finished:?}");
+    };
+    refused(mail(&mysql, "", dir.path()).args(["--run", "bad"]), 4, &["is withdrawn", "hint:"]);
+    refused(mail(&mysql, "", dir.path()).args(["--run", "2020-01-01-0"]), 4, &["is not there"]);
+    refused(mail(&mysql, "", dir.path()).args(["--run", "a b"]), 2, &["not the id of a run"]);
+    refused(&mut mail(&mysql, "smtp://u:s3cret@127.0.0.1:1?tls=none", dir.path()), 2, &["without TLS"]);
+    refused(mail(&mysql, "", dir.path()).args(["--from", "nobody"]), 2, &["is no address"]);
+    let mut nowhere = program::linli(["forecast", "mail", "--from", "a@b.example", "--shop", &mysql.url()]);
+    refused(&mut nowhere, 2, &["not be remembered", "--data-dir"]);
+    // After the cut-off nothing is sent, and every supplier is listed.
+    let late = program::run(&mut mail(&mysql, "", dir.path()));
+    assert_eq!(late.code, Some(4), "{late:?}");
+    let problems = result(&late)["problems"].as_array().cloned().unwrap_or_default();
+    let missed = problems.iter().filter(|problem| problem["problem"] == "missed").count();
+    assert_eq!(missed as i64, SUPPLIERS, "{late:?}");
+    assert_eq!(std::fs::read_dir(dir.path().join("outbox")).expect("the outbox").count(), 0);
+}
