@@ -19,23 +19,6 @@ const RUN: &str = "2026-03-02-1a2b3c4d5e6f";
 const SUPPLIERS: i64 = 30;
 const KILLS: usize = 20;
 
-/// The tables of a run, where the shop does not have them yet.
-const RUN_TABLES: [&str; 5] = [
-    "CREATE TABLE IF NOT EXISTS restock_runs (run VARCHAR(40) PRIMARY KEY, business_date DATE NOT NULL, \
-     state VARCHAR(20) NOT NULL, policy VARCHAR(40) NOT NULL DEFAULT '', policy_version VARCHAR(40) NOT NULL DEFAULT '', \
-     started_at DATETIME(3) NOT NULL)",
-    "CREATE TABLE IF NOT EXISTS restock_current (one TINYINT PRIMARY KEY DEFAULT 1, run VARCHAR(40) NOT NULL, \
-     named_at DATETIME(3) NOT NULL)",
-    "CREATE TABLE IF NOT EXISTS restock_suggestion_rows (run VARCHAR(40), supplier_id INT, warehouse_id INT, \
-     community_id INT, sku_id BIGINT, quantity INT NOT NULL, status VARCHAR(10) NOT NULL, reason JSON NOT NULL, \
-     must_order_by DATETIME(3) NOT NULL, needed_by DATE NOT NULL, \
-     PRIMARY KEY (run, supplier_id, warehouse_id, community_id, sku_id))",
-    "CREATE TABLE IF NOT EXISTS supplier_terms (supplier_id INT PRIMARY KEY, order_days VARCHAR(7) NOT NULL DEFAULT \
-     '1234567', language VARCHAR(5) NOT NULL DEFAULT 'zh')",
-    "CREATE TABLE IF NOT EXISTS supply_terms (sku_id BIGINT PRIMARY KEY, supplier_code VARCHAR(40), pack INT NOT NULL \
-     DEFAULT 1)",
-];
-
 fn now_ms() -> i64 {
     use linli_connectors::clock::{Clock as _, SystemClock};
     SystemClock.now_ms()
@@ -48,9 +31,6 @@ async fn shop(server: &Mysql, minutes_left: i64) {
         conn.query_drop(statement.sql).await.expect("made");
     }
     conn.query_drop("USE shop_0").await.expect("there");
-    for table in RUN_TABLES {
-        conn.query_drop(table).await.expect("made");
-    }
     let by = Zone::SHANGHAI.wall_text(EventTime(now_ms() + minutes_left * 60_000));
     let mut sql = vec![
         "INSERT INTO warehouses VALUES (1, '武汉一仓', 'Wuhan 1', 30.5, 114.3, 'WGS84')".to_owned(),
