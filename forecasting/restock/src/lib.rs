@@ -24,5 +24,5 @@ mod terms;
 pub mod value;
 
 pub use line::{Conflict, Hold, Line, Place, Situation, order};
-pub use policy::{Margins, Outlook, Policy, Quantile, Rule};
+pub use policy::{Fate, Margins, Outlook, Policy, Quantile, Rule};
 pub use terms::{Addend, Sum, Term, Terms};

@@ -4,9 +4,9 @@ use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 
 use crate::calendar::{Calendar, days_between, later};
-use crate::policy::{Margins, Outlook, Policy, Quantile, Rule};
+use crate::policy::{Fate, Margins, Outlook, Policy, Quantile, Rule};
 use crate::stock::{Batch, usable};
-use crate::terms::{Addend, Sum, Term, Terms, pieces, rounded};
+use crate::terms::{Addend, Sum, Term, Terms, pieces, rounded, whole_packs_above};
 
 /// Where stock is held: a community, or (community 0) the warehouse itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -104,15 +104,13 @@ pub fn order(date: NaiveDate, situation: &Situation, outlook: &Outlook, policy: 
         (None, None) => Quantile::ServiceLevel { level: rounded(policy.service_level) },
     };
     let life_until = situation.life_days.map(|life| later(cover.arrives_on, life.max(1) - 1));
-    let spoils = |probability: f64| match life_until {
-        Some(until) if sound => {
-            let level = outlook.quantile_total(cover_days, probability);
-            // A delivery that expires before the next one comes must be sold within its life.
-            outlook.probability_below(days_between(date, until), level)
-        }
-        _ => 0.0,
+    let pack = situation.pack.max(1);
+    let lot = whole_packs_above(situation.min_order, pack).max(pack);
+    let fate = |probability| match life_until {
+        _ if !sound => Fate { left: probability, spoils: 0.0 },
+        until => fate_of(outlook, (cover_days, until.map(|until| days_between(date, until))), lot, probability),
     };
-    let probability = rounded(quantile.probability(review_days, spoils));
+    let probability = rounded(quantile.probability(review_days, fate));
     let wanted = match policy.rule {
         _ if !sound => 0.0,
         Rule::Newsvendor => outlook.quantile_total(cover_days, probability),
@@ -145,7 +143,7 @@ pub fn order(date: NaiveDate, situation: &Situation, outlook: &Outlook, policy: 
         in_transit: situation.in_transit,
         on_order: situation.on_order,
         shelf_cover,
-        pack: situation.pack.max(1),
+        pack,
         min_order: situation.min_order,
         recent_max: situation.recent_max.map(rounded),
         guard_multiple: rounded(policy.guard_multiple),
@@ -164,6 +162,24 @@ pub fn order(date: NaiveDate, situation: &Situation, outlook: &Outlook, policy: 
         sum: sum.addends,
         terms,
     }
+}
+
+/// Overshoots that are looked at.
+const OVERSHOOTS: i64 = 8;
+
+/// What becomes of the last piece of the level at a probability, for goods that are ordered in lots: an order goes beyond the
+/// level by anything below a lot, and as often by one as by another (Hadley & Whitin 1963).
+fn fate_of(outlook: &Outlook, (cover, life): (u32, Option<u32>), lot: i64, probability: f64) -> Fate {
+    let level = outlook.quantile_total(cover, probability);
+    let count = lot.min(OVERSHOOTS);
+    let mut fate = Fate { left: 0.0, spoils: 0.0 };
+    for number in 0..count {
+        let reached = level + ((lot - 1) * number / (count - 1).max(1)) as f64;
+        // The level itself is a quantile, also where several quantiles are one number.
+        fate.left += outlook.probability_below(cover, reached).max(probability) / count as f64;
+        fate.spoils += life.map_or(0.0, |life| outlook.probability_below(life, reached)) / count as f64;
+    }
+    fate
 }
 
 /// What was wanted and could not be had, since it would expire: judged by what is ordered in the end, in whole packs.

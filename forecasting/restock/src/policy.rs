@@ -49,7 +49,7 @@ impl Outlook {
 
     /// The probability that the demand of the first `days` days together is below a level: the inverse of
     /// [`Outlook::quantile_total`] between the quantiles that are known. Below the lowest it falls on the line to nothing at
-    /// twice the distance between the lowest and the median (a normal distribution's thousandth).
+    /// the distance from the median once more (a normal distribution's five thousandth).
     pub fn probability_below(&self, days: u32, level: f64) -> f64 {
         let seen = days.min(self.horizon());
         let Some(total) = self.total(seen) else { return 0.0 };
@@ -120,6 +120,15 @@ pub enum Quantile {
     ServiceLevel { level: f64 },
 }
 
+/// What becomes of the last piece of a level.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Fate {
+    /// The probability that it is not wanted before the next delivery.
+    pub left: f64,
+    /// The probability that it is not wanted before it expires.
+    pub spoils: f64,
+}
+
 /// A probability is searched to this many binary digits.
 const PROBABILITY_HALVINGS: u32 = 24;
 
@@ -127,17 +136,16 @@ impl Quantile {
     /// Lowest and highest probability asked of a forecast: beyond them its quantiles are guesses.
     const BOUNDS: (f64, f64) = (0.10, 0.99);
 
-    /// The probability at which the last piece of the level gains as much as it costs. It saves a lost sale where demand
-    /// until the next delivery reaches it; it lies on the shelf where not; and it is thrown away where demand does not reach
-    /// it before it expires, which `spoils` tells of a level at a probability. What was not wanted and did not spoil is
-    /// ordered less the next time, and costs nothing more:
+    /// The probability at which the last piece of the level gains as much as it costs, where `fate` tells what becomes of that
+    /// piece at a level's probability. It saves a lost sale where demand reaches it before the next delivery; it lies on the
+    /// shelf where not; and it is thrown away where demand does not reach it before it expires. What was not wanted and did
+    /// not spoil is ordered less the next time, and costs nothing more:
     ///
-    /// `lost · (1 − p) = waste · spoils(p) + holding · review_days · p`
+    /// `lost · (1 − left) = waste · spoils + holding · review_days · left`
     ///
-    /// For goods of one delivery's life `spoils(p) = p`: the newsvendor's critical ratio (Arrow, Harris & Marschak 1951). For
-    /// goods that keep longer it is the near-myopic rule of Nandakumar & Morton (1993), which is within a few hundredths of
-    /// the best policy.
-    pub fn probability(&self, review_days: u32, spoils: impl Fn(f64) -> f64) -> f64 {
+    /// For goods of one delivery's life, `left = spoils = p`, it is the newsvendor's critical ratio (Arrow, Harris & Marschak
+    /// 1951); for goods that keep longer a myopic rule in the way of Nandakumar & Morton (1993).
+    pub fn probability(&self, review_days: u32, fate: impl Fn(f64) -> Fate) -> f64 {
         let probability = match self {
             Quantile::ServiceLevel { level } => *level,
             Quantile::Margins(margins) => {
@@ -150,7 +158,8 @@ impl Quantile {
                 let (mut low, mut high) = (0.0, 1.0);
                 for _ in 0..PROBABILITY_HALVINGS {
                     let middle = 0.5 * (low + high);
-                    if lost * (1.0 - middle) > waste * spoils(middle) + holding * middle {
+                    let Fate { left, spoils } = fate(middle);
+                    if lost * (1.0 - left) > waste * spoils + holding * left {
                         low = middle;
                     } else {
                         high = middle;
@@ -270,14 +279,16 @@ mod tests {
     fn the_dearer_a_shortage_the_higher_the_quantile() {
         // of what is not sold by the next delivery this part spoils
         let of = |lost, waste, part: f64| {
-            Quantile::Margins(Margins { lost, waste, holding_e4: 20_000 }).probability(1, |p| part * p)
+            Quantile::Margins(Margins { lost, waste, holding_e4: 20_000 })
+                .probability(1, |p| Fate { left: p, spoils: part * p })
         };
         assert!(of(100, 70, 0.3) > of(50, 70, 0.3));
         assert!(of(50, 70, 1.0) < of(50, 70, 0.3) && of(50, 70, 0.3) < of(50, 70, 0.0));
         assert!((of(50, 70, 1.0) - 50.0 / 122.0).abs() < 1e-6, "the critical ratio, holding with waste");
         assert_eq!(of(0, 70, 1.0), 0.10, "held within what a forecast can tell");
         let nothing = Quantile::Margins(Margins { lost: 0, waste: 0, holding_e4: 0 });
-        assert_eq!(nothing.probability(1, |p| p), 0.5);
-        assert_eq!(Quantile::ServiceLevel { level: f64::NAN }.probability(1, |_| 0.0), 0.5);
+        let certain = |p| Fate { left: p, spoils: p };
+        assert_eq!(nothing.probability(1, certain), 0.5);
+        assert_eq!(Quantile::ServiceLevel { level: f64::NAN }.probability(1, certain), 0.5);
     }
 }

@@ -103,7 +103,7 @@ pub(crate) fn rounded(value: f64) -> f64 {
     (value.clamp(-(PIECES_MAX as f64), PIECES_MAX as f64) * 1e6).round() / 1e6
 }
 
-fn whole_packs_above(quantity: i64, pack: i64) -> i64 {
+pub(crate) fn whole_packs_above(quantity: i64, pack: i64) -> i64 {
     quantity.saturating_add(pack - 1) / pack * pack
 }
 
