@@ -97,7 +97,6 @@ pub fn order(date: NaiveDate, situation: &Situation, outlook: &Outlook, policy: 
     let cover_days = cover.days_after(date);
     let sound = outlook.is_sound();
     let mean_total = |days: u32| if sound { outlook.mean_total(days) } else { 0.0 };
-    let review_days = days_between(cover.arrives_on, later(cover.until, 1));
     let quantile = match (situation.service_level, situation.margins) {
         (Some(level), _) => Quantile::ServiceLevel { level: rounded(level) },
         (None, Some(margins)) => Quantile::Margins(margins),
@@ -106,11 +105,12 @@ pub fn order(date: NaiveDate, situation: &Situation, outlook: &Outlook, policy: 
     let life_until = situation.life_days.map(|life| later(cover.arrives_on, life.max(1) - 1));
     let pack = situation.pack.max(1);
     let lot = whole_packs_above(situation.min_order, pack).max(pack);
-    let fate = |probability| match life_until {
-        _ if !sound => Fate { left: probability, spoils: 0.0 },
-        until => fate_of(outlook, (cover_days, until.map(|until| days_between(date, until))), lot, probability),
+    let spans = Spans {
+        cover: cover_days,
+        review: days_between(cover.arrives_on, later(cover.until, 1)),
+        life: life_until.map(|until| days_between(date, until)),
     };
-    let probability = rounded(quantile.probability(review_days, fate));
+    let probability = rounded(quantile.probability(|probability| fate_of(outlook, spans, lot, probability)));
     let wanted = match policy.rule {
         _ if !sound => 0.0,
         Rule::Newsvendor => outlook.quantile_total(cover_days, probability),
@@ -167,19 +167,47 @@ pub fn order(date: NaiveDate, situation: &Situation, outlook: &Outlook, policy: 
 /// Overshoots that are looked at.
 const OVERSHOOTS: i64 = 8;
 
+/// Days that matter to an order, from the day after it on.
+#[derive(Clone, Copy)]
+struct Spans {
+    /// Until the goods of the next order come.
+    cover: u32,
+    /// From its arrival until then.
+    review: u32,
+    /// Until what arrives expires.
+    life: Option<u32>,
+}
+
 /// What becomes of the last piece of the level at a probability, for goods that are ordered in lots: an order goes beyond the
 /// level by anything below a lot, and as often by one as by another (Hadley & Whitin 1963).
-fn fate_of(outlook: &Outlook, (cover, life): (u32, Option<u32>), lot: i64, probability: f64) -> Fate {
-    let level = outlook.quantile_total(cover, probability);
+fn fate_of(outlook: &Outlook, spans: Spans, lot: i64, probability: f64) -> Fate {
+    let level = outlook.quantile_total(spans.cover, probability);
     let count = lot.min(OVERSHOOTS);
-    let mut fate = Fate { left: 0.0, spoils: 0.0 };
+    let mut fate = Fate { left: 0.0, spoils: 0.0, held_days: 0.0 };
     for number in 0..count {
         let reached = level + ((lot - 1) * number / (count - 1).max(1)) as f64;
         // The level itself is a quantile, also where several quantiles are one number.
-        fate.left += outlook.probability_below(cover, reached).max(probability) / count as f64;
-        fate.spoils += life.map_or(0.0, |life| outlook.probability_below(life, reached)) / count as f64;
+        let left = outlook.probability_below(spans.cover, reached).max(probability);
+        fate.left += left / count as f64;
+        fate.spoils += spans.life.map_or(0.0, |life| outlook.probability_below(life, reached)) / count as f64;
+        fate.held_days += (f64::from(spans.review) * left + held_beyond(outlook, spans.cover, reached)) / count as f64;
     }
     fate
+}
+
+/// Days beyond those covered on which a piece is not even needed for the days to come, as after an offer: more is there than
+/// these are expected to want. Only days that are forecast are looked at.
+fn held_beyond(outlook: &Outlook, cover: u32, level: f64) -> f64 {
+    let mut held = 0.0;
+    for days in cover..outlook.horizon().saturating_sub(cover) {
+        let to_come = outlook.mean_total(days + cover) - outlook.mean_total(days);
+        let unneeded = outlook.probability_below(days, level - to_come);
+        if unneeded <= 0.0 {
+            break;
+        }
+        held += unneeded;
+    }
+    held
 }
 
 /// What was wanted and could not be had, since it would expire: judged by what is ordered in the end, in whole packs.

@@ -127,6 +127,8 @@ pub struct Fate {
     pub left: f64,
     /// The probability that it is not wanted before it expires.
     pub spoils: f64,
+    /// Days that it is expected to lie there in vain: until the next delivery, and longer where less is wanted then.
+    pub held_days: f64,
 }
 
 /// A probability is searched to this many binary digits.
@@ -138,19 +140,19 @@ impl Quantile {
 
     /// The probability at which the last piece of the level gains as much as it costs, where `fate` tells what becomes of that
     /// piece at a level's probability. It saves a lost sale where demand reaches it before the next delivery; it lies on the
-    /// shelf where not; and it is thrown away where demand does not reach it before it expires. What was not wanted and did
-    /// not spoil is ordered less the next time, and costs nothing more:
+    /// shelf where not, until it is ordered less the next time; and it is thrown away where demand does not reach it before
+    /// it expires:
     ///
-    /// `lost · (1 − left) = waste · spoils + holding · review_days · left`
+    /// `lost · (1 − left) = waste · spoils + holding · held_days`
     ///
     /// For goods of one delivery's life, `left = spoils = p`, it is the newsvendor's critical ratio (Arrow, Harris & Marschak
     /// 1951); for goods that keep longer a myopic rule in the way of Nandakumar & Morton (1993).
-    pub fn probability(&self, review_days: u32, fate: impl Fn(f64) -> Fate) -> f64 {
+    pub fn probability(&self, fate: impl Fn(f64) -> Fate) -> f64 {
         let probability = match self {
             Quantile::ServiceLevel { level } => *level,
             Quantile::Margins(margins) => {
                 let (lost, waste) = (margins.lost.max(0) as f64, margins.waste.max(0) as f64);
-                let holding = margins.holding_e4.max(0) as f64 / 1e4 * f64::from(review_days.max(1));
+                let holding = margins.holding_e4.max(0) as f64 / 1e4;
                 if lost + waste + holding <= 0.0 {
                     return 0.5;
                 }
@@ -158,8 +160,8 @@ impl Quantile {
                 let (mut low, mut high) = (0.0, 1.0);
                 for _ in 0..PROBABILITY_HALVINGS {
                     let middle = 0.5 * (low + high);
-                    let Fate { left, spoils } = fate(middle);
-                    if lost * (1.0 - left) > waste * spoils + holding * left {
+                    let Fate { left, spoils, held_days } = fate(middle);
+                    if lost * (1.0 - left) > waste * spoils + holding * held_days {
                         low = middle;
                     } else {
                         high = middle;
@@ -279,16 +281,19 @@ mod tests {
     fn the_dearer_a_shortage_the_higher_the_quantile() {
         // of what is not sold by the next delivery this part spoils
         let of = |lost, waste, part: f64| {
-            Quantile::Margins(Margins { lost, waste, holding_e4: 20_000 })
-                .probability(1, |p| Fate { left: p, spoils: part * p })
+            Quantile::Margins(Margins { lost, waste, holding_e4: 20_000 }).probability(|p| Fate {
+                left: p,
+                spoils: part * p,
+                held_days: p,
+            })
         };
         assert!(of(100, 70, 0.3) > of(50, 70, 0.3));
         assert!(of(50, 70, 1.0) < of(50, 70, 0.3) && of(50, 70, 0.3) < of(50, 70, 0.0));
         assert!((of(50, 70, 1.0) - 50.0 / 122.0).abs() < 1e-6, "the critical ratio, holding with waste");
         assert_eq!(of(0, 70, 1.0), 0.10, "held within what a forecast can tell");
         let nothing = Quantile::Margins(Margins { lost: 0, waste: 0, holding_e4: 0 });
-        let certain = |p| Fate { left: p, spoils: p };
-        assert_eq!(nothing.probability(1, certain), 0.5);
-        assert_eq!(Quantile::ServiceLevel { level: f64::NAN }.probability(1, certain), 0.5);
+        let certain = |p| Fate { left: p, spoils: p, held_days: p };
+        assert_eq!(nothing.probability(certain), 0.5);
+        assert_eq!(Quantile::ServiceLevel { level: f64::NAN }.probability(certain), 0.5);
     }
 }

@@ -311,6 +311,6 @@ mod tests {
         {
             assert_ne!(first, of(further), "{further:?}");
         }
-        assert_eq!(of(&["--lead-days", "3"]).horizon(), 3);
+        assert_eq!(of(&["--lead-days", "3"]).horizon(), 10);
     }
 }

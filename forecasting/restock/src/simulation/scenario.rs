@@ -2,6 +2,7 @@
 
 use chrono::NaiveDate;
 use linli_forecasting::Labels;
+use linli_forecasting::panel::WEEK;
 use linli_forecasting::pooled::HORIZON_MAX;
 
 use super::{Error, Result};
@@ -86,11 +87,11 @@ impl Scenario {
         later(self.history_from, u32::try_from(day).unwrap_or(u32::MAX))
     }
 
-    /// Days ahead that any order may ask a forecast for, between three days and four weeks.
+    /// Days ahead that an order looks at: those that it covers, and a week more to see whether what is left over will be wanted.
     pub fn horizon(&self) -> usize {
         let eve = self.date(self.history_days.saturating_sub(1));
         let needed = |item: &Item| item.calendar.cover(eve).days_after(eve) as usize;
-        self.items.iter().map(needed).max().unwrap_or(0).clamp(3, HORIZON_MAX)
+        self.items.iter().map(needed).max().unwrap_or(0).saturating_add(WEEK).min(HORIZON_MAX)
     }
 
     /// # Errors
