@@ -99,8 +99,19 @@ impl Store {
 
     /// Makes those of our tables and views that are missing: a view is not replaced under its readers.
     async fn make_tables(&mut self) -> Result<()> {
-        let sql = "select cast(table_name as char) from information_schema.tables where table_schema = ?";
-        let there: Vec<String> = self.all(sql, (self.database.clone(),)).await?;
+        let sql = "select cast(table_name as char), cast(table_type as char) from information_schema.tables \
+                   where table_schema = ?";
+        let mut there: Vec<String> = Vec::new();
+        for (name, kind) in self.all::<(String, String)>(sql, (self.database.clone(),)).await? {
+            // The shop's own tables of these names, from before there were views: kept, under another name.
+            if kind == "BASE TABLE" && VIEWS.iter().any(|view| view.name == name) {
+                let database = &self.database;
+                let sql = format!("rename table `{database}`.`{name}` to `{database}`.`{name}_before_views`");
+                self.run_sql(&sql, ()).await?;
+            } else {
+                there.push(name);
+            }
+        }
         let missing = |name: &str| !there.iter().any(|table| table == name);
         let ours = TABLES.iter().filter(|table| table.owner == Owner::Linli && missing(table.name));
         let tables = ours.map(|table| table.create(&self.database, table.name));
