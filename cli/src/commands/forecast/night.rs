@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, HashMap};
 
 use chrono::{Datelike, Days, NaiveDate, Timelike};
 use linli_forecasting::demand::SeriesForecast;
-use linli_restock::books::Shares;
 use linli_restock::books::mysql::{Read, Reader, Span};
+use linli_restock::books::{Books, Shares};
 use linli_restock::expiry::{AtRisk, at_risk};
 use linli_restock::history::{Built, HISTORY_DAYS, History, Sale};
 use linli_restock::plan::{Frame, Plan, RecentMax, plan, reconcile};
@@ -109,7 +109,7 @@ pub async fn make(
     fill(&mut history, args, (parts, warehouse)).await?;
     history.promoted = promoted;
     history.holidays = holidays::parse(&settings.holidays)?;
-    let run = id(date, policy, &books, &history);
+    let run = id((policy, settings), &books, &history);
     stages.inc(1);
     stages.set_message("forecasts");
     let mut built = history.panel(&books, settings.horizon)?;
@@ -194,9 +194,10 @@ fn of_number(day: u16) -> NaiveDate {
 }
 
 /// Names a run: the same inputs on the same day make the same run.
-fn id(date: NaiveDate, policy: &Policy, books: &linli_restock::books::Books, history: &History) -> RunId {
+fn id((policy, settings): (&Policy, &Forecast), books: &Books, history: &History) -> RunId {
     let mut hash = Sha256::new();
     hash.update(env!("CARGO_PKG_VERSION"));
+    hash.update(format!("{} {} {}", settings.horizon, settings.publish_days, history.open));
     hash.update(format!("{policy:?}{books:?}{:?}{:?}{:?}", history.promoted, history.holidays, history.sold_out));
     // Rows come in any order: their sum does not.
     let mut sales: Vec<&Sale> = history.sales.iter().collect();
@@ -208,5 +209,5 @@ fn id(date: NaiveDate, policy: &Policy, books: &linli_restock::books::Books, his
         hash.update(sale.pieces.to_le_bytes());
     }
     let digest = hash.finalize();
-    RunId::of(date, u64::from_be_bytes(std::array::from_fn(|at| digest[at])))
+    RunId::of(history.date, u64::from_be_bytes(std::array::from_fn(|at| digest[at])))
 }

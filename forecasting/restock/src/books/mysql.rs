@@ -154,7 +154,7 @@ impl<'a> Reader<'a> {
     async fn received(&mut self, date: NaiveDate) -> Result<BTreeMap<Shelf, Vec<Batch>>> {
         let sql = format!(
             "SELECT warehouse_id, sku_id, batch_id, quantity, CAST(expires_on AS CHAR) FROM {{db}}stock_batches \
-             WHERE expires_on >= '{date}'"
+             WHERE expires_on >= '{date}' ORDER BY batch_id"
         );
         let mut found = BTreeMap::<Shelf, Vec<Batch>>::new();
         for (warehouse_id, sku_id, batch_id, quantity, expires_on) in
@@ -208,7 +208,8 @@ impl<'a> Reader<'a> {
         let sql = format!(
             "SELECT s.sku_id, CAST(p.starts_at AS CHAR), CAST(p.ends_at AS CHAR), s.price / k.price + 0E0 \
              FROM {{db}}promotions p JOIN {{db}}promotion_skus s USING (promotion_id) JOIN {{db}}skus k USING (sku_id) \
-             WHERE p.starts_at < '{after}' AND p.ends_at >= '{from}' AND k.price > 0"
+             WHERE p.starts_at < '{after}' AND p.ends_at >= '{from}' AND k.price > 0 \
+             ORDER BY s.sku_id, p.promotion_id"
         );
         let mut found = Vec::new();
         for (sku_id, starts, ends, share) in self.rows::<(i64, String, String, f64)>(&sql).await? {
