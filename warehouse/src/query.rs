@@ -70,6 +70,7 @@ queries![
     DEMAND_DAYS "demand_days",
     SALES_HISTORY "sales_history",
     FORECAST_OF_DAY "forecast_of_day",
+    FORECAST_OF_EVE "forecast_of_eve",
     RESTOCK_VALUE "restock_value",
     RESTOCK_VALUE_DAYS "restock_value_days",
     NEAR_EXPIRY "near_expiry",

@@ -5,7 +5,7 @@
 use clickhouse::{Row, RowOwned, RowWrite};
 use serde::{Deserialize, Serialize};
 
-use crate::query::{self, FORECAST_OF_DAY, RESTOCK_VALUE_DAYS, date};
+use crate::query::{self, FORECAST_OF_DAY, FORECAST_OF_EVE, RESTOCK_VALUE_DAYS, date};
 use crate::{Result, Warehouse};
 
 /// Rows that are sent at a time.
@@ -115,6 +115,22 @@ pub struct Expected {
     pub mean: f64,
 }
 
+/// What the run of the evening before expected of a day, with its quantiles.
+#[derive(Clone, Copy, Debug, PartialEq, Row, Deserialize)]
+pub struct Eve {
+    pub warehouse_id: i64,
+    pub community_id: i64,
+    pub sku_id: i64,
+    pub mean: f64,
+    pub q10: f64,
+    pub q25: f64,
+    pub q50: f64,
+    pub q75: f64,
+    pub q90: f64,
+    pub q95: f64,
+    pub q99: f64,
+}
+
 /// What was forecast and sold of a category on a day.
 #[derive(Clone, Copy, Debug, PartialEq, Row, Deserialize)]
 pub struct CategoryDay {
@@ -171,6 +187,23 @@ where
 pub async fn expected(warehouse: &Warehouse, day: u16) -> Result<Vec<Expected>> {
     let query = warehouse.query(FORECAST_OF_DAY.sql).param("day", date(day));
     query::all(warehouse, FORECAST_OF_DAY, query).await
+}
+
+/// Shelves that are asked for at once: they travel in the address of the request.
+const SHELVES_AT_ONCE: usize = 2_000;
+
+/// What the run of the evening before a day (days since 1970-01-01) expected of it on some shelves (warehouse, SKU).
+pub async fn eve(warehouse: &Warehouse, day: u16, shelves: &[(i64, i64)]) -> Result<Vec<Eve>> {
+    let mut found = Vec::new();
+    for shelves in shelves.chunks(SHELVES_AT_ONCE) {
+        let query = warehouse
+            .query(FORECAST_OF_EVE.sql)
+            .param("eve", date(day.saturating_sub(1)))
+            .param("day", date(day))
+            .param("shelves", shelves);
+        found.extend(query::all::<Eve>(warehouse, FORECAST_OF_EVE, query).await?);
+    }
+    Ok(found)
 }
 
 /// What was forecast and sold on the days `from..=to`, by category.

@@ -4,6 +4,7 @@ use expect_test::expect;
 use linli_schemas::Topic;
 use linli_warehouse::ErrorKind;
 use linli_warehouse::query::{self, Named};
+use linli_warehouse::restock::{self, ForecastRow, RunRow};
 
 use super::support::records::{imported, item, order};
 use super::support::{Bench, DAY, DAY_MS};
@@ -132,4 +133,50 @@ async fn a_day_on_which_a_shelf_was_empty_for_hours_is_found() {
     };
     assert_eq!(days(0, 30).await, [(1, 77, 0), (1, 77, 2), (1, 77, 4), (1, 77, 5)]);
     assert_eq!(days(1, 2).await, [(1, 77, 2)], "22 to 23 o'clock of the day before is too short");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_day_is_held_against_the_run_of_the_evening_before_that_readers_were_shown_last() {
+    let bench = Bench::new("demand_eve").await;
+    let (eve, day) = (20_757, 20_758);
+    let forecast = |run: &str, community_id: i64, sku_id: i64, mean: f64| ForecastRow {
+        run: run.to_owned(),
+        business_date: eve,
+        warehouse_id: 1,
+        community_id,
+        sku_id,
+        step_on: day,
+        model: "linli".to_owned(),
+        mean,
+        q10: 1.0,
+        q25: 2.0,
+        q50: 3.0,
+        q75: 4.0,
+        q80: 4.5,
+        q90: 5.0,
+        q95: 6.0,
+        q99: 7.0,
+        version: 1,
+    };
+    let rows = [("first", 1.5), ("shown", 2.5), ("unfinished", 9.0)].into_iter().flat_map(|(run, mean)| {
+        [(0, 77), (5, 77), (0, 78)].map(|(community, sku)| forecast(run, community, sku, mean + sku as f64))
+    });
+    assert_eq!(restock::put(&bench.warehouse, rows.collect::<Vec<_>>()).await.expect("written"), 9);
+    let run = |run: &str, named_at: i64| RunRow {
+        run: run.to_owned(),
+        business_date: eve,
+        policy: "newsvendor 1".to_owned(),
+        series: 3,
+        lines: 2,
+        named_at,
+        version: 1,
+    };
+    restock::put(&bench.warehouse, [run("first", DAY), run("shown", DAY + 1)]).await.expect("named");
+    let found = restock::eve(&bench.warehouse, day, &[(1, 77), (2, 77)]).await.expect("forecasts");
+    let mut told: Vec<_> = found.iter().map(|of| (of.community_id, of.sku_id, of.mean, of.q10, of.q99)).collect();
+    told.sort_by_key(|of| of.0);
+    assert_eq!(told, [(0, 77, 79.5, 1.0, 7.0), (5, 77, 79.5, 1.0, 7.0)]);
+    assert_eq!(restock::eve(&bench.warehouse, day + 1, &[(1, 77)]).await.expect("none"), []);
+    assert_eq!(restock::expected(&bench.warehouse, day).await.expect("forecasts").len(), 3);
+    assert_eq!(restock::expected(&bench.warehouse, eve).await.expect("none"), []);
 }

@@ -3,11 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use chrono::NaiveDate;
+use linli_forecasting::distribution::Summary;
 use linli_forecasting::{Labels, Panel};
 
 use crate::books::{Books, Problem, Shelf};
 use crate::calendar::days_between;
 use crate::line::Place;
+use crate::policy::Outlook;
 
 /// Days of history that a run looks at.
 pub const HISTORY_DAYS: u32 = 112;
@@ -47,6 +49,8 @@ pub struct History {
     pub promoted: Vec<Promoted>,
     pub holidays: BTreeSet<NaiveDate>,
     pub sold_out: SoldOut,
+    /// What the evening before expected of such days.
+    pub eves: HashMap<(SeriesOf, NaiveDate), Summary>,
 }
 
 /// A series of the panel.
@@ -78,8 +82,8 @@ impl History {
 
     /// The panel with regressors `horizon` days ahead.
     ///
-    /// A day before the first on which a SKU was sold anywhere is missing, not a day without demand; so is one on which
-    /// its shelf was empty for long, unless it sold more than usual all the same; and the last one while it is open.
+    /// A day before the first on which a SKU was sold anywhere is missing, not a day without demand; so is the last one
+    /// while it is open. A day on which its shelf was empty for long tells what it makes likely.
     ///
     /// # Errors
     /// [`linli_forecasting::Error`] where a number cannot be one of a panel.
@@ -112,7 +116,8 @@ impl History {
                 row[days - 1] = f64::NAN;
             }
             if let Some(missing) = missing.get(&(of.place.warehouse_id, of.sku_id)) {
-                leave_out(row, missing);
+                let eve = |day: usize| self.eves.get(&(*of, self.first() + chrono::Days::new(day as u64)));
+                sold_out(row, missing, eve);
             }
         }
         let labels = series.iter().map(|of| self.labels(of, books)).collect();
@@ -186,16 +191,23 @@ impl History {
     }
 }
 
-/// Days on which the shelf was empty are missing, unless more was sold than on a usual day: if those were left out too, only
-/// days on which little was wanted would be left, and who orders by them sells out ever more.
-fn leave_out(row: &mut [f64], missing: &[usize]) {
+/// What was wanted on days on which the shelf was empty: what the forecast of the eve makes likely of a day that sold so many
+/// and then sold out. If they were left out, only days on which little was wanted would be left, and who orders by them sells
+/// out ever more. Without a forecast they are missing, unless more was sold than on a usual day.
+fn sold_out<'a>(row: &mut [f64], missing: &[usize], eve: impl Fn(usize) -> Option<&'a Summary>) {
     let told = row.iter().enumerate().filter(|(day, pieces)| !missing.contains(day) && pieces.is_finite());
     let (sum, days) = told.fold((0.0, 0), |(sum, days), (_, pieces)| (sum + pieces, days + 1));
     let usual = sum / f64::from(days.max(1));
-    for day in missing {
-        if days == 0 || row[*day] <= usual {
-            row[*day] = f64::NAN;
-        }
+    for day in missing.iter().filter(|day| row[**day].is_finite()).copied().collect::<BTreeSet<_>>() {
+        let sold = row[day];
+        row[day] = match eve(day) {
+            Some(eve) => {
+                let outlook = Outlook { steps: vec![*eve], ..Outlook::default() };
+                outlook.wanted_when_sold_out(sold as i64).unwrap_or(f64::NAN)
+            }
+            None if days > 0 && sold > usual => sold,
+            None => f64::NAN,
+        };
     }
 }
 

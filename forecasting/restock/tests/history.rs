@@ -1,4 +1,5 @@
 use chrono::Days;
+use linli_forecasting::distribution::Summary;
 use linli_restock::Place;
 use linli_restock::books::Problem;
 use linli_restock::history::{HISTORY_DAYS, History, Promoted, Sale, SeriesOf};
@@ -60,6 +61,24 @@ fn a_day_that_sold_out_with_more_than_usual_is_not_forgotten() {
     assert_eq!(back(3), 17.0);
     assert!(back(5).is_nan());
     assert_eq!(back(4), 9.0);
+}
+
+#[test]
+fn a_day_that_sold_out_wanted_what_the_evening_before_makes_likely() {
+    let mut history = history(3);
+    let (busy, empty) = (today() - Days::new(3), today() - Days::new(5));
+    history.sales.retain(|sale| sale.date != empty || sale.sku_id != TOMATO);
+    history.sold_out.extend([((1, TOMATO), busy), ((1, TOMATO), empty)]);
+    let eve = Summary { mean: 9.0, quantiles: [4.0, 6.0, 9.0, 11.0, 14.0, 16.0, 20.0] };
+    history.eves.extend([busy, empty].map(|day| ((series(1, 0, TOMATO), day), eve)));
+    let row = row(&history, series(1, 0, TOMATO));
+    let back = |days: usize| row[row.len() - 1 - days];
+    // of the upper half: on the lines between its quantiles, 11.8
+    assert!((11.5..12.5).contains(&back(3)), "{}", back(3));
+    assert!(back(5).is_nan(), "a shelf that was empty from the start says nothing");
+    assert_eq!(back(4), 9.0);
+    let first = self::row(&history, series(1, 1, TOMATO));
+    assert!(first[first.len() - 4].is_nan(), "of a community nothing was expected, and it sold no more than usual");
 }
 
 #[test]

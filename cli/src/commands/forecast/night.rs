@@ -170,6 +170,7 @@ async fn fill(history: &mut History, args: &ForecastRunArgs, (parts, warehouse):
     for day in query::sold_out_days(warehouse, parts.zone.name(), first, last).await? {
         history.sold_out.insert(((day.warehouse_id, day.sku_id), of_number(day.event_date)));
     }
+    history.eves = record::eves(warehouse, &history.sold_out).await?;
     let stale = match newest.map(of_number) {
         None => Some(format!("the warehouse holds no sale of the {HISTORY_DAYS} days until {date}")),
         Some(newest) if newest < history.closed() => {

@@ -3,9 +3,10 @@
 use std::collections::{BTreeMap, HashMap};
 
 use chrono::{Days, NaiveDate};
+use linli_forecasting::distribution::Summary;
 use linli_restock::Place;
 use linli_restock::expiry::AtRisk;
-use linli_restock::history::SeriesOf;
+use linli_restock::history::{SeriesOf, SoldOut};
 use linli_restock::publish::record as line_record;
 use linli_restock::value::{DRIFT_DAYS, DRIFT_LIMIT, Group, Value, tracking_signal};
 use linli_schemas::EventTime;
@@ -141,6 +142,24 @@ pub async fn expected(warehouse: &Warehouse, date: NaiveDate) -> Outcome<HashMap
         sku_id: row.sku_id,
     };
     Ok(rows.iter().map(|row| (of(row), row.mean)).collect())
+}
+
+/// What the evenings before expected of days that sold out.
+pub async fn eves(warehouse: &Warehouse, sold_out: &SoldOut) -> Outcome<HashMap<(SeriesOf, NaiveDate), Summary>> {
+    let mut shelves: BTreeMap<NaiveDate, Vec<(i64, i64)>> = BTreeMap::new();
+    for (shelf, date) in sold_out {
+        shelves.entry(*date).or_default().push(*shelf);
+    }
+    let mut found = HashMap::new();
+    for (date, shelves) in shelves {
+        for eve in restock::eve(warehouse, day_number(date), &shelves).await? {
+            let place = Place { warehouse_id: eve.warehouse_id, community_id: eve.community_id };
+            let quantiles = [eve.q10, eve.q25, eve.q50, eve.q75, eve.q90, eve.q95, eve.q99];
+            let of = SeriesOf { place, sku_id: eve.sku_id };
+            found.insert((of, date), Summary { mean: eve.mean, quantiles });
+        }
+    }
+    Ok(found)
 }
 
 /// How good the forecasts of the closed day were. Returns what begins or ceases to drift.
