@@ -244,6 +244,12 @@ fn others(books: &mut Books, dir: &Path) {
     program::run(back.arg("--data-dir").arg(dir)).succeeded();
     assert_eq!(policy(&shown(books)).as_deref(), Some("newsvendor"));
 
+    // a shop that has agreed on nothing yet
+    books.execute("drop table shop_0.supplier_terms, shop_0.supply_terms");
+    program::run(&mut books.night(dir, today())).succeeded();
+    assert_eq!(books.query::<u64>("select count(*) from shop_0.supplier_terms"), [0]);
+    assert_eq!(books.query::<u64>("select count(*) from shop_0.supply_terms"), [0]);
+
     failed(&program::run(&mut books.night(dir, today() + Days::new(1))), 2, "has not closed");
     let mut nowhere = program::linli(["forecast", "run", "--shop", "mysql://127.0.0.1:1", "--data-dir"]);
     failed(&program::run(nowhere.arg(dir)), 3, "127.0.0.1:1");

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use chrono::NaiveDate;
 use linli_schemas::forecast::{Day, DemandStep, LineStatus, RestockLine, RunId};
-use linli_schemas::shop::{Owner, TABLES, VIEWS};
+use linli_schemas::shop::{Owner, ShopTable, TABLES, VIEWS};
 use linli_schemas::zone::Zone;
 use mysql_async::prelude::{FromRow, Queryable};
 use mysql_async::{Conn, Opts, OptsBuilder, Params, Row, TxOpts, Value};
@@ -65,6 +65,9 @@ pub struct Known {
     pub policy: String,
 }
 
+/// What buyers agree with suppliers: tables of the shop that an older one lacks. Empty ones mean what is usual.
+const TERMS: [&str; 2] = ["supplier_terms", "supply_terms"];
+
 pub struct Store {
     server: String,
     database: String,
@@ -113,7 +116,8 @@ impl Store {
             }
         }
         let missing = |name: &str| !there.iter().any(|table| table == name);
-        let ours = TABLES.iter().filter(|table| table.owner == Owner::Linli && missing(table.name));
+        let needed = |table: &ShopTable| table.owner == Owner::Linli || TERMS.contains(&table.name);
+        let ours = TABLES.iter().filter(|table| needed(table) && missing(table.name));
         let tables = ours.map(|table| table.create(&self.database, table.name));
         let views = VIEWS.iter().filter(|view| missing(view.name)).map(|view| view.statement(&self.database));
         for sql in tables.chain(views).collect::<Vec<_>>() {
