@@ -248,9 +248,10 @@ fn chart(kind: ChartType, title: Text, language: Language, rows: (u32, u32), val
     chart
 }
 
-/// Title and specification on one line.
+/// Title and specification on one line; the specification once, also where the title says it.
 pub(crate) fn item_name(line: &OrderLine, language: Language) -> String {
-    one_line(&format!("{} {}", line.title.in_language(language), line.spec))
+    let title = line.title.in_language(language);
+    if title.ends_with(&line.spec) { one_line(title) } else { one_line(&format!("{title} {}", line.spec)) }
 }
 
 fn excel_date(date: NaiveDate) -> Result<ExcelDateTime, XlsxError> {

@@ -121,6 +121,17 @@ fn a_mail_says_the_same_in_text_html_and_file() {
 }
 
 #[test]
+fn a_specification_that_the_title_says_is_not_said_again() {
+    let mut told = line(1);
+    told.title = Name::new("上海青 500g", "Greens 500g");
+    let mail = written(&order(3, vec![told, line(2)]), Kind::Order, None);
+    let mail = parsed(&mail);
+    let text = mail.body_text(0).expect("a text");
+    assert!(text.contains("上海青 500g ") && !text.contains("500g 500g"), "{text}");
+    assert!(text.contains("苹果2 500g"), "{text}");
+}
+
+#[test]
 fn the_language_is_the_suppliers() {
     let mut order = order(3, vec![line(1)]);
     order.language = Language::En;
