@@ -4,6 +4,7 @@ use linli_schemas::Topic;
 use linli_schemas::event::{Event, Kind, decode};
 use linli_schemas::identity::{BinlogPlace, Identity};
 use linli_schemas::named::parse_named;
+use linli_schemas::stock::parse_stock;
 use linli_schemas::zone::Zone;
 use linli_simulator::Table;
 use linli_simulator::records::Records;
@@ -32,6 +33,12 @@ fn every_record_is_decoded_and_has_a_place_of_its_own() {
                 *kinds.entry("named").or_default() += 1;
                 continue;
             }
+            if topic == Topic::Stock {
+                let level = parse_stock(&value).expect("a record as the contract says").expect("a row");
+                assert!(level.available >= 0 && level.written_ms == change.at.0, "{level:?}");
+                *kinds.entry("stock").or_default() += 1;
+                continue;
+            }
             let decoded = decode(topic, &value, Zone::SHANGHAI).expect("a record as the contract says");
             if let Some(Identity::Binlog { server, place }) = decoded.identity {
                 let last = places.insert(server, place);
@@ -53,7 +60,7 @@ fn every_record_is_decoded_and_has_a_place_of_its_own() {
             }
         }
     }
-    assert_eq!(kinds.len(), 6, "{kinds:?}");
+    assert_eq!(kinds.len(), 7, "{kinds:?}");
     assert_eq!(places.len(), 2, "two servers");
 }
 
