@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use linli_connectors::clock::SharedClock;
 use linli_schemas::zone::Zone;
+use mysql_async::Conn;
 use mysql_async::prelude::Queryable;
-use mysql_async::{Conn, Row};
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
@@ -171,7 +171,13 @@ impl Committer {
         let next = Position { index: last.index + 1, ..*last };
         let transactions = group.iter().map(|(_, transaction)| transaction);
         let expected = statement::write(self.lane, transactions, next, self.zone, &mut self.sql);
-        let found = all_results(&mut conn, &self.sql).await.map_err(sql_error(name(), "commit"))?;
+        let (found, told) = all_results(&mut conn, &self.sql).await.map_err(sql_error(name(), "commit"))?;
+        if told != Some(next) {
+            // A server that shuts down leaves off between two statements without an error: what it has not said to be
+            // committed is begun again, on a connection that asks for the position first.
+            let closed = mysql_async::Error::Driver(mysql_async::DriverError::ConnectionClosed);
+            return Err(sql_error(name(), "commit")(closed));
+        }
         self.conn = Some(conn);
         self.from = next;
         if found < expected && self.counters.missing.fetch_add(expected - found, Ordering::Relaxed) == 0 {
@@ -201,15 +207,19 @@ pub async fn enter(server: &Server, lane: Lane) -> Result<(Conn, Position)> {
     Ok((conn, from))
 }
 
-/// Runs statements that return no rows; the rows that they found or made.
-async fn all_results(conn: &mut Conn, sql: &str) -> Result<u64, mysql_async::Error> {
+/// Runs statements, of which one tells a position: the rows that the others found or made, and the position.
+async fn all_results(conn: &mut Conn, sql: &str) -> Result<(u64, Option<Position>), mysql_async::Error> {
     let mut results = conn.query_iter(sql).await?;
-    let mut rows = 0;
+    let (mut rows, mut told) = (0, None);
     loop {
-        rows += results.affected_rows();
-        if results.is_empty() {
-            return Ok(rows);
+        if results.columns_ref().is_empty() {
+            rows += results.affected_rows();
         }
-        results.collect::<Row>().await?;
+        if results.is_empty() {
+            return Ok((rows, told));
+        }
+        for (day, index) in results.collect::<(i32, u64)>().await? {
+            told = Some(Position { day, index });
+        }
     }
 }

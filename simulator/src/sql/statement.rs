@@ -9,8 +9,8 @@ use crate::records::{decimal, physical};
 use crate::table::Value;
 use crate::{Position, RowChange, Transaction};
 
-/// Writes one SQL transaction: the rows of `group`, and how far `lane` has come with them. Returns how many rows it
-/// finds or makes, that of the lane included.
+/// Writes one SQL transaction: the rows of `group`, and how far `lane` has come with them, and asks for that. Returns how
+/// many rows it finds or makes, that of the lane included.
 ///
 /// What is created comes first, table by table; then the updates, in their order. A row is created once and
 /// never goes away, so none is updated before it is there.
@@ -32,8 +32,11 @@ pub fn write<'a>(
     put(
         sql,
         format_args!(
-            "update linli_simulator.lanes set day={},number={} where lane={};commit",
-            next.day, next.index, lane.0
+            "update linli_simulator.lanes set day={},number={} where lane={lane};commit;\
+             select day,number from linli_simulator.lanes where lane={lane}",
+            next.day,
+            next.index,
+            lane = lane.0
         ),
     );
     rows + 1
@@ -171,6 +174,7 @@ mod tests {
                 "update shop_0.stock set on_hand=4 where warehouse_id=1 and sku_id=7",
                 "update linli_simulator.lanes set day=20000,number=9 where lane=3",
                 "commit",
+                "select day,number from linli_simulator.lanes where lane=3",
             ]
         );
         assert_eq!(
