@@ -158,14 +158,19 @@ impl Parts {
         Ok(OpenWarehouse { tables, warehouse })
     }
 
-    /// A connection to the shop's first server, whose database holds the tables that are not split, and what errors call it.
-    pub async fn shop_database(&self) -> Outcome<(mysql_async::Conn, String)> {
+    /// The shop's first server, whose database holds the tables that are not split.
+    pub fn shop_server(&self) -> Outcome<linli_simulator::sql::Server> {
         let url = self.config.shop.url.split_whitespace().next().unwrap_or_default();
-        if !url.starts_with("mysql://") && !url.starts_with("mariadb://") {
-            return Err(Failure::new(Kind::Config, format!("the shop's books cannot be read from {}", redacted(url)))
-                .hint("name the server that holds them by --shop mysql://USER:PASSWORD@HOST:PORT"));
+        if url.starts_with("shop:") {
+            return Err(Failure::new(Kind::Config, format!("the simulated shop {url} has no tables on a server"))
+                .hint("name the shop's server with --shop mysql://USER:PASSWORD@HOST:PORT"));
         }
-        let server = linli_simulator::sql::Server::parse(url)?;
+        Ok(linli_simulator::sql::Server::parse(url)?)
+    }
+
+    /// A connection to [`Parts::shop_server`], and what errors call it.
+    pub async fn shop_database(&self) -> Outcome<(mysql_async::Conn, String)> {
+        let server = self.shop_server()?;
         let conn = server.connect().await.map_err(|error| {
             Failure::new(Kind::Unavailable, format!("{}: {error}", server.name()))
                 .hint("check that the server is up; the command can be started again")

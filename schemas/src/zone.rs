@@ -1,6 +1,6 @@
 //! The business's calendar: local days and wall time.
 
-use chrono::{DateTime, Datelike, LocalResult, NaiveDate, NaiveDateTime, NaiveTime, TimeZone, Utc};
+use chrono::{DateTime, LocalResult, NaiveDate, NaiveDateTime, NaiveTime, TimeZone, Utc};
 use chrono_tz::Tz;
 
 use crate::EventTime;
@@ -81,7 +81,7 @@ impl Zone {
 
     /// Days since 1970-01-01 of the local date of an instant.
     pub fn day_number(self, at: EventTime) -> i32 {
-        self.date_of(at).num_days_from_ce() - 719_163
+        self.date_of(at).to_epoch_days()
     }
 }
 

@@ -12,9 +12,6 @@ use crate::orders::Order;
 use crate::rng::Rng;
 use crate::{Change, Position, Result, ShopOptions};
 
-/// Days from 0001-01-01 to 1970-01-01, as chrono counts.
-const EPOCH_DAYS: i32 = 719_163;
-
 /// What does not change from day to day.
 #[derive(Debug)]
 pub struct World {
@@ -138,9 +135,9 @@ impl World {
 }
 
 pub fn day_number(date: NaiveDate) -> i32 {
-    date.num_days_from_ce() - EPOCH_DAYS
+    date.to_epoch_days()
 }
 
 pub fn date(day: i32) -> NaiveDate {
-    NaiveDate::from_num_days_from_ce_opt(day.saturating_add(EPOCH_DAYS)).unwrap_or_default()
+    NaiveDate::from_epoch_days(day).unwrap_or_default()
 }

@@ -309,7 +309,7 @@ pub async fn orders_by_hour(warehouse: &Warehouse, from: u16, to: u16, limit: Du
 
 /// A date as a parameter takes it.
 pub(crate) fn date(days: u16) -> String {
-    chrono::NaiveDate::from_num_days_from_ce_opt(719_163 + i32::from(days)).unwrap_or_default().to_string()
+    chrono::NaiveDate::from_epoch_days(i32::from(days)).unwrap_or_default().to_string()
 }
 
 #[cfg(test)]

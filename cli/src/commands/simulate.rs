@@ -2,22 +2,16 @@
 
 use linli_schemas::shop::Shards;
 use linli_simulator::buyer::{Bought, Buyer, BuyerOptions, Until};
-use linli_simulator::sql::Server;
 
 use super::shutdown_on_signal;
 use crate::args::BuyerArgs;
-use crate::failure::{Failure, Kind, Outcome};
+use crate::failure::Outcome;
 use crate::output::Output;
 use crate::parts::Parts;
 
 pub async fn buyer(args: &BuyerArgs, parts: &Parts, output: &Output) -> Outcome {
-    let url = parts.config.shop.url.split_whitespace().next().unwrap_or_default();
-    if url.starts_with("shop:") {
-        return Err(Failure::new(Kind::Config, "the buyer keeps its orders in the tables of a server")
-            .hint("name the shop's server with --shop mysql://USER:PASSWORD@HOST:PORT"));
-    }
     let options = BuyerOptions {
-        server: Server::parse(url)?,
+        server: parts.shop_server()?,
         database: Shards::default().database(0),
         zone: parts.zone,
         partitions: parts.config.partitions,

@@ -143,7 +143,8 @@ mod tests {
     use linli_forecasting::distribution::Summary;
 
     use super::*;
-    use crate::books::{OnHand, Sku, UnderWay};
+    use crate::books::tests::sku;
+    use crate::books::{OnHand, UnderWay};
 
     fn day(day: u32) -> NaiveDate {
         NaiveDate::from_ymd_opt(2026, 3, day).expect("a date")
@@ -162,20 +163,8 @@ mod tests {
     fn books(first: i64, second: i64) -> Books {
         let shelf = (1, 10);
         let batch = |batch_id, quantity, expires| Batch { batch_id, quantity, expires_on: Some(day(expires)) };
-        let sku = Sku {
-            sku_id: 10,
-            supplier_id: 501,
-            category_id: 1,
-            title: "番茄".to_owned(),
-            price: 1000,
-            cost: Some(700),
-            shelf_days: Some(4),
-            pack: 1,
-            min_order: 0,
-            service_level: None,
-        };
         Books {
-            skus: [(10, sku)].into(),
+            skus: [(10, sku())].into(),
             stock: [(shelf, OnHand { on_hand: first + second, reserved: 0, min_stock: 0 })].into(),
             received: [(shelf, vec![batch(1, first, 3), batch(2, second, 5)])].into(),
             ..Books::default()

@@ -19,6 +19,7 @@ pub mod plan;
 mod policy;
 pub mod publish;
 pub mod simulation;
+mod sql;
 pub mod stock;
 mod terms;
 pub mod value;

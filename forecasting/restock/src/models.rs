@@ -52,8 +52,8 @@ pub fn of_seven_days(history: &[f64], horizon: usize) -> SeriesForecast {
 }
 
 /// A forecast as a policy looks at it.
-pub fn outlook(model: &str, forecast: &SeriesForecast) -> Outlook {
-    Outlook { model: model.to_owned(), steps: forecast.steps.clone(), totals: forecast.totals.clone() }
+pub fn outlook(model: &str, forecast: SeriesForecast) -> Outlook {
+    Outlook { model: model.to_owned(), steps: forecast.steps, totals: forecast.totals }
 }
 
 #[cfg(test)]
@@ -65,7 +65,7 @@ mod tests {
         for history in [&[0.0; 7][..], &[3.0; 7], &[], &[f64::NAN; 7], &[1.0, 9.0, 2.0, 8.0, 3.0, 7.0, 4.0], &[5.0]] {
             let forecast = of_seven_days(history, 3);
             assert_eq!((forecast.steps.len(), forecast.totals.len()), (3, 2));
-            assert!(outlook("rule", &forecast).is_sound(), "{history:?}: {forecast:?}");
+            assert!(outlook("rule", forecast).is_sound(), "{history:?}");
         }
         assert!((of_seven_days(&[3.0; 7], 3).totals[1].mean - 9.0).abs() < 1e-6);
     }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use chrono::{Datelike, Days, NaiveDate, Timelike};
+use chrono::{Days, NaiveDate, Timelike};
 use linli_forecasting::demand::SeriesForecast;
 use linli_restock::books::mysql::{Read, Reader, Span};
 use linli_restock::books::{Books, Shares};
@@ -124,7 +124,7 @@ pub async fn make(
     let (mut outlooks, mut recent) = (HashMap::new(), RecentMax::new());
     for (at, of) in built.series.iter().enumerate().filter(|(_, of)| of.place.community_id == 0) {
         let shelf = (of.place.warehouse_id, of.sku_id);
-        outlooks.insert(shelf, models::outlook(model, &forecasts[at]));
+        outlooks.insert(shelf, models::outlook(model, forecasts[at].clone()));
         let days = built.panel.demand(at);
         let most = days[days.len().saturating_sub(RECENT_DAYS)..].iter().copied().filter(|units| units.is_finite());
         recent.insert(shelf, most.fold(0.0, f64::max));
@@ -187,11 +187,11 @@ async fn fill(history: &mut History, args: &ForecastRunArgs, (parts, warehouse):
 }
 
 pub fn day_number(date: NaiveDate) -> u16 {
-    u16::try_from(date.num_days_from_ce() - 719_163).unwrap_or(0)
+    u16::try_from(date.to_epoch_days()).unwrap_or(0)
 }
 
 fn of_number(day: u16) -> NaiveDate {
-    NaiveDate::from_num_days_from_ce_opt(719_163 + i32::from(day)).unwrap_or_default()
+    NaiveDate::from_epoch_days(i32::from(day)).unwrap_or_default()
 }
 
 /// Names a run: the same inputs on the same day make the same run.

@@ -7,7 +7,6 @@ use std::path::Path;
 use linli_connectors::log::SharedLog;
 use linli_restock::publish::{Begun, Options, Publication, Publisher, RUNS_KEPT, Run, Totals};
 use linli_schemas::forecast::{DemandRecord, DemandStep, End, RestockLine, RestockRecord, RunId};
-use linli_simulator::sql::Server;
 use serde::Deserialize;
 
 use crate::args::ForecastPublishArgs;
@@ -76,13 +75,7 @@ async fn open(parts: &Parts, keep: usize) -> Outcome<Publisher> {
 
 /// The same on a log that is open already.
 pub async fn open_on(parts: &Parts, log: SharedLog, keep: usize) -> Outcome<Publisher> {
-    // the shop's first database lies on the first server
-    let url = parts.config.shop.url.split_whitespace().next().unwrap_or_default();
-    if url.starts_with("shop:") {
-        return Err(Failure::new(Kind::Config, "the simulated shop has no tables that a run could be shown in")
-            .hint("name the shop's server with --shop mysql://USER:PASSWORD@HOST:PORT"));
-    }
-    let server = Server::parse(url)?;
+    let server = parts.shop_server()?;
     let options = Options {
         database: parts.config.forecast.database.clone(),
         zone: parts.zone,

@@ -4,7 +4,7 @@ pub mod mysql;
 
 use std::collections::BTreeMap;
 
-use chrono::{NaiveDate, NaiveTime};
+use chrono::NaiveTime;
 use serde::Serialize;
 
 use crate::calendar::{Calendar, Weekdays};
@@ -231,13 +231,10 @@ impl Books {
     }
 }
 
-/// The last day on which goods can be sold that were made on a day.
-pub fn expires_on(produced_on: NaiveDate, shelf_days: u32) -> NaiveDate {
-    crate::calendar::later(produced_on, shelf_days.max(1) - 1)
-}
-
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
+    use chrono::NaiveDate;
+
     use super::*;
 
     const SHELF: Shelf = (1, 10);
@@ -250,7 +247,7 @@ mod tests {
         Batch { batch_id, quantity, expires_on: Some(day(expires)) }
     }
 
-    fn sku() -> Sku {
+    pub(crate) fn sku() -> Sku {
         Sku {
             sku_id: 10,
             supplier_id: 501,

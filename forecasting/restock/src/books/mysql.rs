@@ -12,6 +12,7 @@ use mysql_async::{Conn, Row};
 use super::{Books, CUT_OFF, OnHand, Shelf, Sku, Supplier, UnderWay};
 use crate::calendar::{Calendar, Weekdays};
 use crate::history::Promoted;
+use crate::sql::{failed, qualified};
 use crate::stock::Batch;
 use crate::value::Moved;
 
@@ -235,14 +236,14 @@ impl<'a> Reader<'a> {
     }
 
     async fn execute(&mut self, sql: &str) -> Result<()> {
-        self.conn.query_drop(sql).await.map_err(|error| failed(&self.object, error))
+        self.conn.query_drop(sql).await.map_err(|error| failed(&self.object, error, "the run"))
     }
 
     /// `{db}` in the statement is the database with its dot.
     async fn rows<T: FromRow + Send + 'static>(&mut self, sql: &str) -> Result<Vec<T>> {
-        let sql = sql.replace("{db}", &format!("`{}`.", self.database.replace('`', "``")));
+        let sql = qualified(sql, &self.database);
         let bounded = format!("{sql} LIMIT {}", ROWS_MAX + 1);
-        let rows: Vec<Row> = self.conn.query(bounded).await.map_err(|error| failed(&self.object, error))?;
+        let rows: Vec<Row> = self.conn.query(bounded).await.map_err(|error| failed(&self.object, error, "the run"))?;
         if rows.len() > ROWS_MAX {
             return Err(Error::new(ErrorKind::Reject, &self.object, format!("{sql}: more than {ROWS_MAX} rows"))
                 .hint("archive what is no longer needed"));
@@ -340,19 +341,4 @@ fn wrong(object: &str, column: &str, value: &str) -> Error {
         }
         _ => "correct the row",
     })
-}
-
-fn failed(object: &str, error: mysql_async::Error) -> Error {
-    let kind = match &error {
-        mysql_async::Error::Io(_) => ErrorKind::Retry,
-        mysql_async::Error::Server(server) if matches!(server.code, 1146 | 1054 | 1142 | 1044 | 1045) => {
-            ErrorKind::Config
-        }
-        _ => ErrorKind::Retry,
-    };
-    let hint = match kind {
-        ErrorKind::Config => "the tables are those of schemas/shop; the user needs SELECT on them",
-        _ => "check that the server of --shop is up; the run can be started again",
-    };
-    Error::new(kind, object, error.to_string()).hint(hint)
 }

@@ -11,6 +11,7 @@ use tokio::sync::Mutex;
 
 use super::job::{Orders, RunOrders};
 use super::{Language, Name, OrderLine, SupplierOrder};
+use crate::sql::{failed, qualified};
 
 const ORDERS: &str = include_str!("orders.sql");
 /// Lines of a run that order something: memory is bounded.
@@ -40,19 +41,12 @@ impl ShopOrders {
         ShopOrders { conn: Mutex::new(conn), database: database.into(), object: object.into(), zone, language }
     }
 
-    /// `{db}` in a statement is the database with its dot.
     fn sql(&self, statement: &str) -> String {
-        statement.replace("{db}", &format!("`{}`.", self.database.replace('`', "``")))
+        qualified(statement, &self.database)
     }
 
     fn failed(&self, error: mysql_async::Error) -> Error {
-        let config = matches!(&error, mysql_async::Error::Server(server) if matches!(server.code, 1146 | 1054 | 1142 | 1044 | 1045));
-        let (kind, hint) = if config {
-            (ErrorKind::Config, "the tables are those of schemas/shop; the user needs SELECT on them")
-        } else {
-            (ErrorKind::Retry, "check that the server of --shop is up; the mail can be started again")
-        };
-        Error::new(kind, &self.object, error.to_string()).hint(hint)
+        failed(&self.object, error, "the mail")
     }
 
     /// The run's business date, if it may be acted on.

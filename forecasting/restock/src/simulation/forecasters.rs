@@ -9,6 +9,7 @@ use linli_forecasting::{Panel, Result};
 
 use super::scenario::Scenario;
 use super::shelf::DaySeen;
+use crate::models::outlook;
 use crate::policy::Outlook;
 
 /// What is known at the close of a day.
@@ -92,12 +93,7 @@ impl Forecaster for ModelForecaster {
         };
         let everything: Vec<usize> = (0..panel.len()).collect();
         let forecasts = fitted.forecast_in_parallel(view, &everything);
-        let outlook = |of: linli_forecasting::demand::SeriesForecast| Outlook {
-            model: "linli".to_owned(),
-            steps: of.steps,
-            totals: of.totals,
-        };
-        self.outlooks = forecasts.into_iter().map(outlook).collect();
+        self.outlooks = forecasts.into_iter().map(|forecast| outlook("linli", forecast)).collect();
         Ok(self.outlooks.clone())
     }
 }
