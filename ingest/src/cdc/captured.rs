@@ -114,6 +114,11 @@ impl Captured {
                     fate(rows.kind, was, is_gone(after, row.route, scratch)?)
                 }
             };
+            if let (Some(watched), Some(old), true) = (&writing.watched, before, was_seen(fate, rows.kind))
+                && watched.is_first(&known.table.primary_key, old, scratch)?
+            {
+                row.write_read(old, writing, &mut warnings)?;
+            }
             match (fate, rows.kind, before, after) {
                 (Fate::Unseen, ..) => {}
                 (Fate::Returns, ..) | (_, RowsKind::Insert, ..) => {
@@ -144,6 +149,15 @@ impl Captured {
             }
         }
         Ok(())
+    }
+}
+
+/// Whether a row was there before its change, for who reads the topic.
+fn was_seen(fate: Fate, kind: RowsKind) -> bool {
+    match fate {
+        Fate::Unseen | Fate::Returns => false,
+        Fate::Goes => true,
+        Fate::Same => kind != RowsKind::Insert,
     }
 }
 
@@ -204,6 +218,48 @@ struct RowWriter<'a> {
 }
 
 impl RowWriter<'_> {
+    /// What a snapshot has to tell of a row, before the first change of it; it is no change, and counts as none. Canal's
+    /// format does not tell rows that were read from rows that were made: there the change alone says it.
+    fn write_read(
+        &mut self,
+        old: &Image<'_>,
+        writing: &mut Writing<'_>,
+        warnings: &mut Vec<Warning>,
+    ) -> Result<(), DecodeError> {
+        let transaction = &*writing.transaction;
+        // with a change that is on the log, this is too
+        if self.canal.is_some() || transaction.records < transaction.skip {
+            return Ok(());
+        }
+        let at = At {
+            file: writing.file,
+            pos: writing.pos,
+            row: transaction.rows,
+            gtid: b"",
+            ts_ms: transaction.ts_ms,
+            now_ms: writing.now_ms,
+        };
+        let out = &mut writing.batch.buffer;
+        let start = out.len();
+        let written = (|| {
+            let key = write_key(&self.route.key, &self.known.table, old, out)?;
+            let value = out.len();
+            write_images(None, Some(old), out, warnings)?;
+            self.head.write_tail(b'r', br#""true""#, Moved::No, &at, None, out);
+            Ok((key, value..out.len()))
+        })();
+        match written {
+            Ok((key, value)) => {
+                writing.batch.push(&self.route.topic, writing.partitions, at.ts_ms, key, value);
+                Ok(())
+            }
+            Err(error) => {
+                writing.batch.buffer.truncate(start);
+                Err(error)
+            }
+        }
+    }
+
     fn write(
         &mut self,
         change: Change<'_, '_>,

@@ -1,8 +1,9 @@
 //! Rows that the stream told of while their table is being read.
 //!
 //! A row that changed since its table's snapshot began is on the log as the change left it, so a view that is opened later
-//! has nothing to add: its rows are left out of that view (as DBLog does within its watermarks). What a snapshot tells is
-//! then always what was true when it began, also where it is told twice because a crash came before it was written down.
+//! has nothing to add: its rows are left out of that view (as DBLog does within its watermarks). What the snapshot has to say
+//! of such a row stands in the image before its first change, and is told with that. What a snapshot tells is then always
+//! what was true when it began, also where it is told twice because a crash came before it was written down.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -63,6 +64,17 @@ impl Watched {
             None => self.give_up(),
         }
         Ok(())
+    }
+
+    /// Whether a change is the first of this row since the snapshot began. Its image before it is then what the snapshot has to
+    /// tell of the row, which later views leave out. Where rows are not remembered, each change may be it, and telling again what
+    /// a row is says nothing new.
+    pub fn is_first(&self, columns: &[usize], before: &Image<'_>, scratch: &mut Vec<u8>) -> Result<bool, DecodeError> {
+        if self.given_up || !before.is_complete() {
+            return Ok(before.is_complete());
+        }
+        let key = row_key(columns, before, scratch)?;
+        Ok(key.is_some_and(|key| !self.rows.contains(&key)))
     }
 
     fn add(&mut self, key: RowKey) {

@@ -1,6 +1,7 @@
 //! Change data capture against real servers.
 
 mod anew;
+mod cut_snapshot;
 mod failover;
 mod faults;
 mod fold;

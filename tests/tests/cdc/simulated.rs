@@ -29,9 +29,9 @@ const ORDERS_PER_DAY: u32 = 4_000;
 const COMMUNITIES: u32 = 40;
 const PARTITIONS: u32 = 8;
 
-/// A zone in which it is past noon: the day has orders behind it, and no midnight comes while the test runs.
-fn past_noon(now_ms: i64) -> Zone {
-    let ahead = (13 - now_ms.div_euclid(HOUR_MS)).rem_euclid(24);
+/// A zone in which it is evening: the day has orders behind it, and no midnight comes while the test runs.
+fn evening(now_ms: i64) -> Zone {
+    let ahead = (20 - now_ms.div_euclid(HOUR_MS)).rem_euclid(24);
     let ahead = if ahead > 12 { ahead - 24 } else { ahead };
     let name = match ahead {
         0 => "Etc/GMT".to_owned(),
@@ -164,7 +164,7 @@ fn the_demo_on_two_servers_goes_on_where_it_was_killed() {
     let servers = [mysql.url(), mariadb.url()];
     wait(async {
         let now_ms = SystemClock.now_ms();
-        let (zone, data) = (past_noon(now_ms), tempfile::tempdir().expect("a folder"));
+        let (zone, data) = (evening(now_ms), tempfile::tempdir().expect("a folder"));
         let options = options(zone, now_ms);
         // the demo finds a shop that has been open for a day, and has four hours to catch up with
         commit(&options, &servers, now_ms - 4 * HOUR_MS).await;

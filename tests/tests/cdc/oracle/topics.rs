@@ -102,6 +102,8 @@ struct Fold<'a> {
     rows: HashMap<u128, Said>,
     /// The content of the change of that place.
     seen: HashMap<Place, u64>,
+    /// What was read of a row at that place.
+    read: HashMap<(u128, Place), (u64, u64)>,
     tables: Vec<String>,
     last: Vec<Place>,
 }
@@ -122,6 +124,7 @@ impl Folded {
             topic,
             rows: HashMap::new(),
             seen: HashMap::new(),
+            read: HashMap::new(),
             tables: expected.tables.of_topic(topic),
             last: vec![Place::default(); partitions as usize],
             folded: self,
@@ -134,6 +137,7 @@ impl Folded {
         })
         .await;
         fold.seen.clear();
+        fold.read.clear();
         fold.hold_to(held).await;
     }
 
@@ -179,8 +183,11 @@ impl Fold<'_> {
         let at = At { table, partition, offset, place };
         match record.op.as_str() {
             "r" => {
-                self.folded.snapshot_rows += 1;
                 let (key, content) = after.expect("a row");
+                if let Some(first) = self.read.insert((key, at.place), content) {
+                    return self.repeat(at, first == content, record.ts_ms);
+                }
+                self.folded.snapshot_rows += 1;
                 self.expect(at, key, Some(content), "what a snapshot says of it");
                 self.say(at, key, Some(content));
             }
@@ -219,14 +226,19 @@ impl Fold<'_> {
             self.last[at.partition as usize] = at.place;
             return false;
         };
-        if first != images {
+        self.repeat(at, first == images, published_ms);
+        true
+    }
+
+    /// What is said again is the same, and something was killed before.
+    fn repeat(&mut self, at: At, same: bool, published_ms: i64) {
+        if !same {
             self.problem(format!("{} is repeated with another content", self.shown(at)));
         }
         match self.expected.kills.iter().rposition(|kill| *kill <= published_ms) {
             Some(kill) => self.folded.repeats[kill] += 1,
             None => self.problem(format!("{} is repeated though nothing was killed before", self.shown(at))),
         }
-        true
     }
 
     fn change(&mut self, at: At, op: &str, moved: bool, table: &str, transaction: &Transaction) {
