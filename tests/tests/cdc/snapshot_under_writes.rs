@@ -179,14 +179,19 @@ fn row_of(image: &Value) -> (i64, u64) {
 }
 
 /// Of the rows that a snapshot told from these offsets on: how many more than once. Each time the same, and never one that
-/// a change had told before: a row's records tell what it was at their places.
+/// a change had told before, but where both are repeated after a kill, from the same place: a row's records tell what it was
+/// at their places.
 async fn told_again(dir: &Path, from: &[u64]) -> u64 {
-    let (mut told, mut changed, mut again) = (Rows::default(), HashSet::new(), 0);
+    let (mut told, mut changed, mut again) = (HashMap::new(), HashSet::new(), 0);
     visit(dir, from, |partition, value| match value["op"].as_str() {
         Some("r") => {
-            let (id, hash) = row_of(&value["after"]);
-            assert!(!changed.contains(&(partition, id)), "row {id} was told by a change, and then by the snapshot");
-            if let Some(before) = told.insert(id, hash) {
+            let ((id, hash), source) = (row_of(&value["after"]), &value["source"]);
+            let place = hash_of(0, source["pos"].as_i64().expect("a place"), source["file"].as_str().expect("a file"));
+            let before = told.insert(id, (hash, place));
+            if changed.contains(&(partition, id)) {
+                assert_eq!(before, Some((hash, place)), "row {id} was told by a change, and then by the snapshot");
+            }
+            if let Some((before, _)) = before {
                 assert_eq!(before, hash, "row {id} is told twice, and not the same");
                 again += 1;
             }
