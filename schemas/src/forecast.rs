@@ -4,6 +4,7 @@
 //! waits until it has them all. After a crash records may stand twice; they are the same then, and counted once.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::fmt;
 
 use chrono::NaiveDate;
@@ -11,7 +12,7 @@ use serde::de::{Deserializer, Error, Unexpected};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::strict::{Object, int, int_column, named, time_ms};
+use crate::strict::{Object, int, int_column, named, optional_counts, time_ms};
 
 /// The identity of a run: 1 to 40 letters, digits, dots, hyphens and underscores, as in `2026-03-02-1a2b3c4d5e6f`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -202,6 +203,10 @@ pub struct End {
     /// Those of this partition.
     #[serde(deserialize_with = "int")]
     pub lines_in_partition: u64,
+    /// Purchase orders that the run knew of, by the run that they came of: all of each run of which one was still under
+    /// way. Who acts on the run makes sure that there are no more of them: they would be ordered twice. `None`: not told.
+    #[serde(default, deserialize_with = "optional_counts", skip_serializing_if = "Option::is_none")]
+    pub orders_known: Option<BTreeMap<String, u32>>,
 }
 
 /// Nobody acts on the run any more; in every partition.

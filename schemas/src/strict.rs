@@ -1,6 +1,7 @@
 //! Reading JSON exactly as the schemas describe it, where what serde derives is laxer or stricter:
 //! an object is no array, an enumeration is text, and `1.0` is the integer 1.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::marker::PhantomData;
 
@@ -94,6 +95,15 @@ pub(crate) fn int<'de, D: Deserializer<'de>, T: Integer>(deserializer: D) -> Res
 
 pub(crate) fn optional_int<'de, D: Deserializer<'de>, T: Integer>(deserializer: D) -> Result<Option<T>, D::Error> {
     Ok(Option::<Int<T>>::deserialize(deserializer)?.map(|int| int.0))
+}
+
+/// Counts by name.
+pub(crate) fn optional_counts<'de, D>(deserializer: D) -> Result<Option<BTreeMap<String, u32>>, D::Error>
+where
+    D: Deserializer<'de>,
+{
+    let counts = Option::<Object<BTreeMap<String, Int<u32>>>>::deserialize(deserializer)?;
+    Ok(counts.map(|counts| counts.0.into_iter().map(|(name, count)| (name, count.0)).collect()))
 }
 
 /// The value of an INT column.

@@ -12,7 +12,7 @@ use linli_schemas::zone::Zone;
 use serde_json::Value;
 
 /// The samples of `events/samples/v1`: topic and text. Every old sample stays.
-pub const SAMPLES: [(&str, &str); 37] = [
+pub const SAMPLES: [(&str, &str); 38] = [
     ("alerts", include_str!("../../events/samples/v1/alerts.firing.json")),
     ("alerts", include_str!("../../events/samples/v1/alerts.resolved.json")),
     ("clicks", include_str!("../../events/samples/v1/clicks.view.json")),
@@ -25,6 +25,7 @@ pub const SAMPLES: [(&str, &str); 37] = [
     ("forecast.restock", include_str!("../../events/samples/v1/forecast.restock.line.json")),
     ("forecast.restock", include_str!("../../events/samples/v1/forecast.restock.held.json")),
     ("forecast.restock", include_str!("../../events/samples/v1/forecast.restock.end.json")),
+    ("forecast.restock", include_str!("../../events/samples/v1/forecast.restock.end-orders.json")),
     ("forecast.restock", include_str!("../../events/samples/v1/forecast.restock.withdrawn.json")),
     ("forecast.answers", include_str!("../../events/samples/v1/forecast.answers.changed.json")),
     ("forecast.answers", include_str!("../../events/samples/v1/forecast.answers.accepted.json")),

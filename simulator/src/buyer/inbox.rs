@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use linli_connectors::log::Batch;
 use linli_schemas::Topic;
-use linli_schemas::forecast::{AnswerKind, LineStatus, RestockLine, RestockRecord, RunId, SupplierAnswer};
+use linli_schemas::forecast::{AnswerKind, End, LineStatus, RestockLine, RestockRecord, RunId, SupplierAnswer};
 use mysql_async::prelude::Queryable;
 use mysql_async::{Params, Transaction, TxOpts, Value};
 
@@ -50,6 +50,7 @@ impl Buyer {
                         let sql = "update linli_buyer.runs set business_date = ?, published_ms = ?, line_count = ? where run = ?";
                         let values = (end.business_date.to_string(), end.published_at, end.lines, end.run.as_str());
                         transaction.exec_drop(sql, values).await.map_err(&failed)?;
+                        keep_known(&mut transaction, &end).await.map_err(&failed)?;
                     }
                 }
                 Ok(RestockRecord::Withdrawn(withdrawn)) => {
@@ -131,6 +132,17 @@ async fn keep_lines(transaction: &mut Transaction<'_>, lines: &[(u32, RestockLin
             values.push(line.needed_by.to_string().into());
         }
         transaction.exec_drop(sql, Params::Positional(values)).await?;
+    }
+    Ok(())
+}
+
+/// Which purchase orders a run knew of.
+async fn keep_known(transaction: &mut Transaction<'_>, end: &End) -> Result<(), mysql_async::Error> {
+    let Some(known) = &end.orders_known else { return Ok(()) };
+    let sql = "insert into linli_buyer.orders_known (run, of_run, orders) values (?, ?, ?) \
+               on duplicate key update orders = values(orders)";
+    for (of_run, orders) in known.iter().map(|(of_run, orders)| (of_run.as_str(), *orders)).chain([("", 0)]) {
+        transaction.exec_drop(sql, (end.run.as_str(), of_run, orders)).await?;
     }
     Ok(())
 }

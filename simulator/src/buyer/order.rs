@@ -1,5 +1,7 @@
 //! From whole runs to purchase orders.
 
+use std::collections::BTreeMap;
+
 use linli_schemas::EventTime;
 use linli_schemas::forecast::RunId;
 use mysql_async::prelude::Queryable;
@@ -36,6 +38,10 @@ impl Buyer {
             } else if let Some(newer) = newest.as_ref().filter(|_| whole.state == "open") {
                 tracing::warn!(run = %whole.run, %newer, "the run is superseded: not acted on");
                 self.finish(conn, &whole.run, "superseded").await?;
+            } else if let Some(by) = self.ordered_since(conn, &whole).await? {
+                tracing::error!(run = %whole.run, by, "goods were ordered by another run which this one does not know of: \
+                                 not acted on, make a new run");
+                self.finish(conn, &whole.run, "overtaken").await?;
             } else {
                 newest.get_or_insert_with(|| whole.run.clone());
                 self.order(conn, &whole.run).await?;
@@ -74,6 +80,30 @@ impl Buyer {
             }
         }
         Ok(whole)
+    }
+
+    /// The run by which more is under way than this one knew of, before anything was ordered by it: the same goods would be
+    /// ordered twice.
+    async fn ordered_since(&self, conn: &mut Conn, whole: &Whole) -> Result<Option<String>> {
+        let failed = self.failed("look for orders of other runs");
+        let sql = "select of_run, orders from linli_buyer.orders_known where run = ?";
+        let known: BTreeMap<String, u32> =
+            conn.exec(sql, (whole.run.as_str(),)).await.map_err(&failed)?.into_iter().collect();
+        if whole.state != "open" || !known.contains_key("") {
+            return Ok(None);
+        }
+        let database = &self.options.database;
+        let sql = format!(
+            "select cast(restock_run as char), count(*) from {database}.purchase_orders where restock_run in \
+             (select restock_run from {database}.purchase_orders where status in ('draft', 'sent', 'confirmed')) \
+             group by restock_run"
+        );
+        let now: Vec<(String, u32)> = conn.query(sql).await.map_err(&failed)?;
+        let own = |of: &str| of == whole.run.as_str();
+        Ok(now
+            .into_iter()
+            .find(|(of, orders)| !own(of) && *orders > known.get(of).copied().unwrap_or(0))
+            .map(|(of, _)| of))
     }
 
     async fn order(&mut self, conn: &mut Conn, run: &RunId) -> Result<()> {

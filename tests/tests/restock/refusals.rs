@@ -1,5 +1,7 @@
 //! What is refused, what is taken back, what is kept; and servers that go away.
 
+use std::collections::BTreeMap;
+
 use chrono::Days;
 use linli_schemas::forecast::{Day, End, RestockRecord};
 use linli_schemas::partition::partition_of;
@@ -153,12 +155,8 @@ fn a_server_that_goes_away_is_named_and_the_run_goes_on_when_it_is_back() {
     assert_eq!((&done["state"], &done["run"]), (&"published".into(), &run.id.as_str().into()));
 }
 
-#[test]
-fn a_run_is_acted_on_when_the_last_of_it_is_there_and_not_before() {
-    let mut shop = Shop::open();
-    shop.buy();
-    let log = shop.block_on(topics::open(&shop.kafka.url()));
-    let run = MadeRun::new(1, today(), now_ms());
+/// Lines of a run, and its mark for each partition.
+fn records(run: &MadeRun) -> (Vec<RestockRecord>, Vec<(u32, RestockRecord)>) {
     let lines: Vec<RestockRecord> = run.lines.iter().cloned().map(RestockRecord::Line).collect();
     let of = |record: &RestockRecord| partition_of(record.log_key().as_bytes(), PARTITIONS);
     let mark = |partition| {
@@ -169,10 +167,49 @@ fn a_run_is_acted_on_when_the_last_of_it_is_there_and_not_before() {
             published_at: now_ms(),
             lines: lines.len() as u64,
             lines_in_partition: own,
+            orders_known: run.orders_known.clone(),
         };
         (partition, RestockRecord::End(end))
     };
-    let marks: Vec<_> = (0..PARTITIONS).map(mark).collect();
+    let marks = (0..PARTITIONS).map(mark).collect();
+    (lines, marks)
+}
+
+#[test]
+fn goods_are_not_ordered_again_by_a_run_that_does_not_know_of_their_orders() {
+    let mut shop = Shop::open();
+    let mut runs: Vec<MadeRun> = (0..4).map(|n| MadeRun::new(n, today(), now_ms())).collect();
+    runs.iter_mut().for_each(|run| run.orders_known = Some(BTreeMap::new()));
+    publish(&shop, &runs[0], &[]).succeeded();
+    shop.buy();
+    let placed = count(&mut shop, "shop_0.purchase_orders");
+    assert!(placed > 1);
+    // made while the first was ordered by
+    refused(&publish(&shop, &runs[1], &[]), 5, &["goods were ordered by run", runs[0].id.as_str(), "make a new run"]);
+    assert_eq!(shop.shown().as_deref(), Some(runs[0].id.as_str()));
+    // on the topics at the very moment, knowing of all but one
+    runs[2].orders_known = Some(BTreeMap::from([(runs[0].id.to_string(), placed as u32 - 1)]));
+    let log = shop.block_on(topics::open(&shop.kafka.url()));
+    let (lines, marks) = records(&runs[2]);
+    shop.block_on(topics::put(&log, &lines, &marks));
+    shop.buy();
+    shop.wait_until(runs[2].id.as_str(), "overtaken");
+    assert_eq!(shop.ordered().into_keys().collect::<Vec<_>>(), [runs[0].id.to_string()]);
+    // one that knows of all
+    runs[3].orders_known = Some(BTreeMap::from([(runs[0].id.to_string(), placed as u32)]));
+    publish(&shop, &runs[3], &[]).succeeded();
+    shop.buy();
+    shop.wait_until(runs[3].id.as_str(), "ordered");
+    assert!(shop.ordered()[runs[3].id.as_str()] == runs[3].ordered());
+}
+
+#[test]
+fn a_run_is_acted_on_when_the_last_of_it_is_there_and_not_before() {
+    let mut shop = Shop::open();
+    shop.buy();
+    let log = shop.block_on(topics::open(&shop.kafka.url()));
+    let run = MadeRun::new(1, today(), now_ms());
+    let (lines, marks) = records(&run);
     let (last, most) = lines.split_last().expect("lines");
     let (last_mark, most_marks) = marks.split_last().expect("marks");
     // in turn: an end is missing, a line is missing though one stands twice, and at last nothing

@@ -20,6 +20,8 @@ pub struct MadeRun {
     pub lines: Vec<RestockLine>,
     pub steps: Vec<DemandStep>,
     pub business_date: NaiveDate,
+    /// Purchase orders that it knows of.
+    pub orders_known: Option<BTreeMap<String, u32>>,
 }
 
 /// Supplier, warehouse, community and SKU.
@@ -90,7 +92,7 @@ impl MadeRun {
                 }
             }
         }
-        MadeRun { id, lines, steps, business_date }
+        MadeRun { id, lines, steps, business_date, orders_known: None }
     }
 
     pub fn write(&self, file: &Path) {
@@ -100,6 +102,7 @@ impl MadeRun {
             published_at: 0,
             lines: self.lines.len() as u64,
             lines_in_partition: 0,
+            orders_known: self.orders_known.clone(),
         };
         let steps = self.steps.iter().map(|step| DemandRecord::Step(step.clone()).encode());
         let lines = self.lines.iter().map(|line| RestockRecord::Line(line.clone()).encode());

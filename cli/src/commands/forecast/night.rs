@@ -37,6 +37,8 @@ pub struct Made {
     pub built: Built,
     pub forecasts: Vec<SeriesForecast>,
     pub plan: Plan,
+    /// Purchase orders that the plan knows of, by run.
+    pub orders_known: BTreeMap<String, u32>,
     pub at_risk: Vec<AtRisk>,
     /// The last day that is over.
     pub judged: NaiveDate,
@@ -137,7 +139,8 @@ pub async fn make(
     plan.problems.dedup();
     let at_risk = at_risk(date, &books, &outlooks);
     stages.finish_and_clear();
-    Ok(Made { run, date, model, built, forecasts, plan, at_risk, judged: history.closed(), value })
+    let (judged, orders_known) = (history.closed(), books.orders_known);
+    Ok(Made { run, date, model, built, forecasts, plan, orders_known, at_risk, judged, value })
 }
 
 /// The shop's books and promotions.

@@ -14,6 +14,7 @@ use crate::failure::{Failure, Kind, Outcome};
 use crate::output::Output;
 use crate::parts::Parts;
 
+const TELL: &str = "`linli forecast mail` tells suppliers who were sent what does not hold any more";
 /// Rows that are handed over at once.
 const BATCH_ROWS: usize = 2_000;
 
@@ -46,7 +47,7 @@ pub async fn roll_back(run: Option<&str>, parts: &Parts, output: &Output) -> Out
     let mut publisher = open(parts, RUNS_KEPT).await?;
     let shown = publisher.roll_back(run.as_ref()).await?;
     publisher.close().await;
-    output.result(&serde_json::json!({ "run": shown }), |_| format!("the shop sees run {shown}"));
+    output.result(&serde_json::json!({ "run": shown }), |_| format!("the shop sees run {shown}; {TELL}"));
     Ok(())
 }
 
@@ -56,8 +57,8 @@ pub async fn withdraw(run: &str, parts: &Parts, output: &Output) -> Outcome {
     let shown = publisher.withdraw(&run).await?;
     publisher.close().await;
     output.result(&serde_json::json!({ "withdrawn": run, "shown": shown }), |_| match &shown {
-        Some(shown) => format!("run {run} is withdrawn; the shop sees run {shown}"),
-        None => format!("run {run} is withdrawn; the shop sees none"),
+        Some(shown) => format!("run {run} is withdrawn; the shop sees run {shown}; {TELL}"),
+        None => format!("run {run} is withdrawn; the shop sees none; {TELL}"),
     });
     Ok(())
 }
@@ -166,7 +167,8 @@ fn survey(file: &Path) -> Outcome<(Run, Totals)> {
         return Err(bad(n, format!("it tells of {} lines, the file has {}", end.lines, totals.lines)));
     }
     let (policy, policy_version) = policy.unwrap_or_else(|| ("none".to_owned(), "0".to_owned()));
-    Ok((Run { id: end.run, business_date: end.business_date.0, policy, policy_version }, totals))
+    let End { run: id, business_date, orders_known, .. } = end;
+    Ok((Run { id, business_date: business_date.0, policy, policy_version, orders_known }, totals))
 }
 
 async fn write(file: &Path, publication: &mut Publication<'_>) -> Outcome {

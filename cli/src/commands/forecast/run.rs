@@ -85,6 +85,7 @@ async fn show(parts: &Parts, log: &SharedLog, made: &Made, policy: &Policy) -> O
         business_date: made.date,
         policy: policy.name.clone(),
         policy_version: policy.version.clone(),
+        orders_known: Some(made.orders_known.clone()),
     };
     if let Begun::Open(mut publication) = publisher.begin(run).await? {
         let mut totals = Totals::default();
@@ -152,6 +153,7 @@ fn write(path: &Path, made: &Made, publish_days: usize, now_ms: i64) -> Outcome 
         published_at: now_ms,
         lines: made.plan.lines.len() as u64,
         lines_in_partition: 0,
+        orders_known: Some(made.orders_known.clone()),
     };
     put(serde_json::to_string(&RestockRecord::End(end)))?;
     file.flush().map_err(failed)

@@ -95,6 +95,8 @@ pub struct Books {
     /// As received, not what is left of them.
     pub received: BTreeMap<Shelf, Vec<Batch>>,
     pub under_way: BTreeMap<Shelf, UnderWay>,
+    /// The purchase orders that are counted there, by the run that they came of; those of it that are done with, too.
+    pub orders_known: BTreeMap<String, u32>,
 }
 
 /// What a person has to mend before the books can be relied on.

@@ -30,6 +30,8 @@ pub enum Error {
     OtherRun { run: RunId, date: chrono::NaiveDate, begun: chrono::NaiveDate, policy: String },
     #[error("run {run} was overtaken: {by} is newer and complete")]
     Overtaken { run: RunId, by: RunId },
+    #[error("goods were ordered by run {by} after run {run} had read what is under way")]
+    OrderedSince { run: RunId, by: String },
     #[error("run {run}: {table} holds {found} {what}, not {told}")]
     Counts { run: RunId, table: &'static str, what: &'static str, found: u64, told: u64 },
     #[error("run {run}: {cause}")]
@@ -50,7 +52,7 @@ impl Error {
             }
             Error::Log { source, .. } => source.kind,
             Error::Taken { .. } => ErrorKind::Retry,
-            Error::Overtaken { .. } => ErrorKind::Fenced,
+            Error::Overtaken { .. } | Error::OrderedSince { .. } => ErrorKind::Fenced,
             Error::OtherRun { .. } | Error::Row { .. } => ErrorKind::Reject,
             Error::Counts { .. } | Error::Unreadable { .. } => ErrorKind::Corrupt,
         }
@@ -74,6 +76,9 @@ impl Error {
             Error::State { .. } => "make a new run: one that was withdrawn is not published again".to_owned(),
             Error::OtherRun { .. } => "an id belongs to one date and policy: give this run another".to_owned(),
             Error::Overtaken { .. } => "withdraw the newer one first, or leave this one".to_owned(),
+            Error::OrderedSince { .. } => {
+                "make a new run: this one would order the same goods again; nothing of it is shown".to_owned()
+            }
             Error::Counts { .. } => {
                 "withdraw it and make a run with another id: rows of another try are under this one".to_owned()
             }

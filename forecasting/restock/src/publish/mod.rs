@@ -12,6 +12,8 @@ mod record;
 mod store;
 mod topics;
 
+use std::collections::BTreeMap;
+
 use chrono::NaiveDate;
 use linli_connectors::clock::SharedClock;
 use linli_connectors::log::SharedLog;
@@ -48,6 +50,8 @@ pub struct Run {
     pub business_date: NaiveDate,
     pub policy: String,
     pub policy_version: String,
+    /// Purchase orders that it knew of, as [`End::orders_known`].
+    pub orders_known: Option<BTreeMap<String, u32>>,
 }
 
 /// What a run holds.
@@ -215,6 +219,7 @@ impl Publication<'_> {
         let found = publisher.store.count(&run.id).await?;
         compare(&run.id, &found, told)?;
         publisher.store.refuse_if_overtaken(&run.id).await?;
+        publisher.store.refuse_if_ordered_since(&run).await?;
         let published_at = publisher.store.counted(&run.id, told, now).await?;
         tracing::info!(run = %run.id, lines = told.lines, demand = told.demand_rows, "run counted");
 
@@ -224,6 +229,7 @@ impl Publication<'_> {
             published_at,
             lines,
             lines_in_partition: 0,
+            orders_known: run.orders_known.clone(),
         };
         publisher.topics.demand(&mut publisher.store, &end(told.demand_rows)).await?;
         publisher.topics.restock(&mut publisher.store, &end(told.lines)).await?;

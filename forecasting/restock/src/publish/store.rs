@@ -11,6 +11,7 @@ use mysql_async::{Conn, Opts, OptsBuilder, Params, Row, TxOpts, Value};
 
 use super::error::{Error, Result};
 use super::{Run, Totals, wall};
+use crate::sql::{ORDERS_KNOWN, qualified};
 
 /// Rows of one INSERT.
 const INSERT_ROWS: usize = 500;
@@ -187,6 +188,18 @@ impl Store {
         let by: Option<String> = self.first(&sql, (run.as_str(),)).await?;
         match by {
             Some(by) => Err(Error::Overtaken { run: run.clone(), by: self.run_id(&by)? }),
+            None => Ok(()),
+        }
+    }
+
+    /// A run that does not know of purchase orders which other runs led to meanwhile would order the same goods again.
+    pub async fn refuse_if_ordered_since(&mut self, run: &Run) -> Result<()> {
+        let Some(known) = &run.orders_known else { return Ok(()) };
+        let sql = qualified(ORDERS_KNOWN, &self.database);
+        let now: Vec<(String, u32)> = self.all(&sql, ()).await?;
+        let own = |of: &str| of == run.id.as_str();
+        match now.into_iter().find(|(of, orders)| !own(of) && *orders > known.get(of).copied().unwrap_or(0)) {
+            Some((by, _)) => Err(Error::OrderedSince { run: run.id.clone(), by }),
             None => Ok(()),
         }
     }
