@@ -168,3 +168,94 @@ fn what_cannot_be_done_is_told_with_its_remedy() {
     assert_eq!(missed as i64, SUPPLIERS, "{late:?}");
     assert_eq!(std::fs::read_dir(dir.path().join("outbox")).expect("the outbox").count(), 0);
 }
+
+/// The subjects in the outbox, sorted.
+fn subjects(dir: &Path) -> Vec<String> {
+    let files = std::fs::read_dir(dir.join("outbox")).expect("the outbox");
+    let of = |entry: std::io::Result<std::fs::DirEntry>| {
+        let bytes = std::fs::read(entry.expect("a file").path()).expect("it can be read");
+        let mail = mail_parser::MessageParser::default().parse(&bytes).expect("a mail");
+        mail.subject().expect("a subject").to_owned()
+    };
+    let mut subjects: Vec<String> = files.map(of).collect();
+    subjects.sort();
+    subjects
+}
+
+/// A later run of the same day replaces one that led to no purchase order, and withdraws it from the suppliers; one that
+/// did stands, and the later one adds to it.
+#[test]
+fn suppliers_are_told_of_orders_that_do_not_hold_any_more() {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("threads");
+    let mysql = Mysql::start();
+    runtime.block_on(shop(&mysql, 120));
+    let run_sql = |statements: &[String]| {
+        runtime.block_on(async {
+            let mut conn = Conn::from_url(mysql.url()).await.expect("connects");
+            conn.query_drop("USE shop_0").await.expect("there");
+            for sql in statements {
+                conn.query_drop(sql).await.unwrap_or_else(|error| panic!("{sql}: {error}"));
+            }
+        });
+    };
+    // suppliers 1 and 2 alone, who can all be reached
+    run_sql(&["DELETE FROM restock_suggestion_rows WHERE supplier_id > 2".to_owned()]);
+    let next = |run: &str, minute: u32, supplier: i64| {
+        run_sql(&[
+            format!(
+                "INSERT INTO restock_runs (run, business_date, state, policy, policy_version, started_at) \
+                 VALUES ('{run}', '2026-03-02', 'complete', 'p', '1', NOW(3) + INTERVAL {minute} MINUTE)"
+            ),
+            format!(
+                "INSERT INTO restock_suggestion_rows SELECT '{run}', supplier_id, warehouse_id, community_id, sku_id, \
+                 quantity, status, reason, must_order_by, needed_by FROM restock_suggestion_rows \
+                 WHERE run = '{RUN}' AND supplier_id = {supplier}"
+            ),
+            format!("UPDATE restock_current SET run = '{run}'"),
+            // the goods come after today, whenever this is run
+            "UPDATE restock_suggestion_rows SET needed_by = CURDATE() + INTERVAL 3 DAY".to_owned(),
+        ]);
+    };
+    run_sql(&["UPDATE restock_suggestion_rows SET needed_by = CURDATE() + INTERVAL 3 DAY".to_owned()]);
+    let dir = tempfile::tempdir().expect("a folder");
+    let mails = |more: &[&str]| program::run(mail(&mysql, "", dir.path()).args(more));
+    let (order, withdrawn) = ("订货单 2026-03-02：2 行", "作废：订货单 2026-03-02");
+    mails(&[]).succeeded();
+    assert_eq!(subjects(dir.path()).len(), 2);
+
+    // nothing was ordered by the first: the second holds instead, and asks the first supplier alone
+    next("2026-03-02-000000000002", 1, 1);
+    let dry = mails(&["--dry-run"]).succeeded().json();
+    assert_eq!(dry["withdrawn"], json!([RUN]));
+    let report = mails(&[]).succeeded().json();
+    assert_eq!(report["withdrawn"][0]["run"], RUN);
+    assert_eq!(report["withdrawn"][0]["sent"].as_array().map(Vec::len), Some(2), "{report}");
+    let found = subjects(dir.path());
+    let count = |found: &[String], begin: &str| found.iter().filter(|subject| subject.starts_with(begin)).count();
+    assert_eq!((found.len(), count(&found, order), count(&found, withdrawn)), (5, 2, 1), "{found:?}");
+    assert!(found.contains(&"Withdrawn: order of 2026-03-02, please do not deliver".to_owned()), "{found:?}");
+    mails(&[]).succeeded();
+    assert_eq!(subjects(dir.path()), found, "once");
+
+    // by the second something was ordered: it stands beside the third
+    run_sql(&[
+        "INSERT INTO purchase_orders (purchase_order_id, supplier_id, warehouse_id, status, restock_run, amount, \
+               created_at, updated_at) VALUES (1, 1, 1, 'sent', '2026-03-02-000000000002', 1, NOW(3), NOW(3))"
+            .to_owned(),
+    ]);
+    next("2026-03-02-000000000003", 2, 1);
+    mails(&[]).succeeded();
+    let found = subjects(dir.path());
+    assert_eq!((found.len(), count(&found, order), count(&found, withdrawn)), (6, 3, 1), "{found:?}");
+
+    // the third is withdrawn by hand; the first may be shown again, but not to suppliers
+    run_sql(&[
+        "UPDATE restock_runs SET state = 'withdrawn' WHERE run = '2026-03-02-000000000003'".to_owned(),
+        format!("UPDATE restock_current SET run = '{RUN}'"),
+    ]);
+    let told = mails(&["--run", "2026-03-02-000000000003"]).succeeded().json();
+    assert_eq!(told["withdrawn"][0]["sent"].as_array().map(Vec::len), Some(1), "{told}");
+    let refused = mails(&[]);
+    assert_eq!(refused.code, Some(4), "{refused:?}");
+    assert!(refused.stderr.contains("suppliers were told that run") && refused.stderr.contains("make a new run"));
+}

@@ -4,7 +4,7 @@ use std::io::Write as _;
 use std::path::Path;
 
 use linli_restock::answers::{KEY_BYTES_MIN, Key, Keys, Links};
-use linli_restock::mail::job::{Job, JobOptions, Orders, Plan, Report, Stay};
+use linli_restock::mail::job::{Job, JobOptions, Orders, Plan, Report, RunOrders, Stay};
 use linli_restock::mail::shop::ShopOrders;
 use linli_restock::mail::{Language, Problem, Sender, mailer};
 use linli_schemas::EventTime;
@@ -29,17 +29,29 @@ pub async fn run(args: &ForecastMailArgs, parts: &Parts, output: &Output) -> Out
     })?;
     let (conn, object) = parts.shop_database().await?;
     let shop = ShopOrders::new(conn, &parts.config.forecast.database, object, parts.zone, language);
-    let Some(orders) = shop.of_run(run.as_ref()).await? else {
+    let mut withdrawn = Vec::new();
+    for id in shop.withdrawn().await? {
+        if run.as_ref().is_none_or(|run| *run == id) && job.knows(&id).await? {
+            withdrawn.push(id);
+        }
+    }
+    // a run that is named and withdrawn has nothing else to say
+    let orders = if run.is_some() && !withdrawn.is_empty() { None } else { shop.of_run(run.as_ref()).await? };
+    if orders.is_none() && withdrawn.is_empty() {
         let cause = run.map_or_else(|| "no run is published yet".to_owned(), |run| format!("run {run} is not there"));
         return Err(Failure::new(Kind::Input, cause).hint("`linli forecast run` makes one"));
-    };
+    }
     if args.dry_run {
-        let plan = job.plan(orders).await?;
+        let mut plan = match orders {
+            Some(orders) => job.plan(orders).await?,
+            None => Plan::default(),
+        };
+        plan.withdrawn = withdrawn.iter().map(RunId::to_string).collect();
         output.result(&plan, |plan| planned(plan, parts));
         return Ok(());
     }
     let report = tokio::select! {
-        report = job.run(orders) => report?,
+        report = bring_out(&job, orders, &withdrawn) => report?,
         () = async { shutdown_on_signal().cancelled().await } => {
             return Err(Failure::new(Kind::Unavailable, "stopped before every mail was sent")
                 .hint("started again it goes on where it was; nothing is sent twice"));
@@ -47,6 +59,25 @@ pub async fn run(args: &ForecastMailArgs, parts: &Parts, output: &Output) -> Out
     };
     output.result(&report, |report| told(report, parts));
     unsent(&report)
+}
+
+/// Sends a run's mails, and meanwhile tells suppliers which orders do not hold any more.
+async fn bring_out(job: &Job, orders: Option<RunOrders>, withdrawn: &[RunId]) -> linli_restock::mail::Result<Report> {
+    let telling = async {
+        let mut told = Vec::new();
+        for run in withdrawn {
+            told.push(job.withdraw(run).await?);
+        }
+        Ok(told)
+    };
+    let sending = async {
+        match orders {
+            Some(orders) => job.run(orders).await,
+            None => Ok(Report::default()),
+        }
+    };
+    let (report, withdrawn) = tokio::try_join!(sending, telling)?;
+    Ok(Report { withdrawn, ..report })
 }
 
 /// A mail is sent once as long as it is remembered that it was.
@@ -179,21 +210,33 @@ fn unsent(report: &Report) -> Outcome {
                 | Problem::RepeatedSupplier { .. }
                 | Problem::Refused { .. }
                 | Problem::Missed { .. }
+                | Problem::Withdrawn { .. }
         )
     };
-    let missing = report.problems.iter().filter(unsent).count();
+    let reports = || report.withdrawn.iter().chain([report]);
+    let missing: usize = reports().map(|report| report.problems.iter().filter(unsent).count()).sum();
     if missing > 0 {
-        return Err(Failure::new(Kind::Input, format!("{missing} suppliers did not get their orders"))
+        return Err(Failure::new(Kind::Input, format!("{missing} suppliers did not get what was to be said to them"))
             .hint("the problems are listed with the result: call these suppliers, or correct their addresses"));
     }
-    if !report.waiting.is_empty() {
-        return Err(Failure::new(Kind::Unavailable, format!("{} mails wait to be tried again", report.waiting.len()))
+    let waiting: usize = reports().map(|report| report.waiting.len()).sum();
+    if waiting > 0 {
+        return Err(Failure::new(Kind::Unavailable, format!("{waiting} mails wait to be tried again"))
             .hint("start the command again, or without --once: it stays until the cut-off"));
     }
     Ok(())
 }
 
 fn told(report: &Report, parts: &Parts) -> String {
+    let withdrawn = report.withdrawn.iter().map(|report| told(report, parts));
+    let mut texts: Vec<String> = withdrawn.collect();
+    if !report.run.is_empty() {
+        texts.push(told_of_run(report, parts));
+    }
+    texts.join("\n")
+}
+
+fn told_of_run(report: &Report, parts: &Parts) -> String {
     let mut text = format!("run {}: {} mails sent", report.run, report.sent.len());
     for sent in &report.sent {
         let at = parts.zone.wall_text(EventTime(sent.at));
@@ -216,6 +259,9 @@ fn planned(plan: &Plan, parts: &Parts) -> String {
             "\n  supplier {} <{}>: {} lines, {} pieces, {yuan} yuan, until {by}",
             mail.supplier_id, mail.to, mail.lines, mail.pieces
         ));
+    }
+    for run in &plan.withdrawn {
+        text.push_str(&format!("\nsuppliers are told that run {run} does not hold any more"));
     }
     rest(&mut text, &plan.empty, &plan.problems);
     text

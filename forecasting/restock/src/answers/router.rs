@@ -163,7 +163,13 @@ impl Answers {
         })?;
         let order = self.outbox.order(&ticket.run, ticket.supplier_id).await.map_err(|error| away(&error, language))?;
         match order {
-            Some(order) => Ok(Opened { order, now }),
+            Some(order) => {
+                let withdrawn = self.outbox.is_withdrawn(&order.run).await;
+                if withdrawn.map_err(|error| away(&error, order.language))? {
+                    return Err(told(StatusCode::GONE, order.language, Text::WithdrawnTitle, Text::WithdrawnBody));
+                }
+                Ok(Opened { order, now })
+            }
             None => Err(told(StatusCode::NOT_FOUND, language, Text::UnknownTitle, Text::UnknownBody)),
         }
     }

@@ -1,6 +1,7 @@
 //! What the mail can fail with, and what to do about it.
 
 use linli_connectors::ErrorKind;
+use linli_schemas::forecast::RunId;
 
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -14,6 +15,8 @@ pub enum Error {
     },
     #[error("the mail to supplier {supplier_id} cannot be written")]
     Message { supplier_id: i64 },
+    #[error("suppliers were told that run {run} does not hold")]
+    Withdrawn { run: RunId },
     #[error(transparent)]
     Port(#[from] linli_connectors::Error),
 }
@@ -24,7 +27,7 @@ impl Error {
     pub fn kind(&self) -> ErrorKind {
         match self {
             Error::Address { .. } => ErrorKind::Config,
-            Error::Workbook { .. } | Error::Message { .. } => ErrorKind::Reject,
+            Error::Workbook { .. } | Error::Message { .. } | Error::Withdrawn { .. } => ErrorKind::Reject,
             Error::Port(error) => error.kind,
         }
     }
@@ -35,6 +38,7 @@ impl Error {
                 Some("write it as in orders@example.com, or \"Orders\" <orders@example.com>".to_owned())
             }
             Error::Workbook { .. } | Error::Message { .. } => None,
+            Error::Withdrawn { .. } => Some("make a new run: `linli forecast run`".to_owned()),
             Error::Port(error) => error.hint.clone(),
         }
     }

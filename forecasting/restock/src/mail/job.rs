@@ -34,6 +34,10 @@ pub struct RunOrders {
 pub trait Orders: Send + Sync {
     /// The orders of a run, `None`: of the current one. `Ok(None)`: there is no such run.
     async fn of_run(&self, run: Option<&RunId>) -> linli_connectors::Result<Option<RunOrders>>;
+
+    /// Runs of whose orders suppliers are to be told that they do not hold: those that were withdrawn, and those of the
+    /// current run's date that came before it and led to no purchase order.
+    async fn withdrawn(&self) -> linli_connectors::Result<Vec<RunId>>;
 }
 
 /// How long the job stays.
@@ -92,6 +96,9 @@ pub struct Report {
     /// Suppliers of whom nothing is wanted: they get no mail.
     pub empty: Vec<i64>,
     pub problems: Vec<Problem>,
+    /// What suppliers are told of orders that do not hold any more.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub withdrawn: Vec<Report>,
 }
 
 /// A mail that would be sent, and how far it is.
@@ -118,6 +125,9 @@ pub struct Plan {
     pub mails: Vec<PlannedMail>,
     pub empty: Vec<i64>,
     pub problems: Vec<Problem>,
+    /// Runs of which suppliers would be told that they do not hold any more.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub withdrawn: Vec<String>,
 }
 
 pub struct Job {
@@ -152,6 +162,11 @@ impl Job {
         Job { outbox: Outbox::new(blobs.clone()), blobs, mailer, clock, random, options }
     }
 
+    /// Whether a supplier was asked for something by a run.
+    pub async fn knows(&self, run: &RunId) -> Result<bool> {
+        Ok(!self.outbox.suppliers(run).await?.is_empty())
+    }
+
     /// Says what [`Job::run`] would do. Stores and sends nothing.
     pub async fn plan(&self, run: RunOrders) -> Result<Plan> {
         let sorted = sort(run.orders);
@@ -170,7 +185,13 @@ impl Job {
                 state: newest.map(|entry| entry.state),
             });
         }
-        Ok(Plan { run: run.run.to_string(), mails, empty: sorted.empty, problems: sorted.problems })
+        Ok(Plan {
+            run: run.run.to_string(),
+            mails,
+            empty: sorted.empty,
+            problems: sorted.problems,
+            withdrawn: Vec::new(),
+        })
     }
 
     fn writing<'a>(&'a self, kind: Kind, link: Option<&'a str>) -> Writing<'a> {
@@ -180,6 +201,9 @@ impl Job {
 
     /// Brings out a run's mails. An error leaves everything so that the job can be started again.
     pub async fn run(&self, run: RunOrders) -> Result<Report> {
+        if self.outbox.is_withdrawn(&run.run).await? {
+            return Err(Error::Withdrawn { run: run.run });
+        }
         let sorted = sort(run.orders);
         let mut kept = Vec::new();
         for order in &sorted.mails {
@@ -189,12 +213,40 @@ impl Job {
         if self.options.remind_before_ms.is_some() {
             open.extend((0..kept.len()).map(|at| (at, Kind::Reminder)));
         }
+        self.bring_out(&kept, &mut open).await?;
+        let mut report =
+            Report { run: run.run.to_string(), empty: sorted.empty, problems: sorted.problems, ..Report::default() };
+        for order in &kept {
+            self.tell(order, &[Kind::Order, Kind::Reminder], &mut report).await?;
+        }
+        Ok(report)
+    }
+
+    /// Tells whoever was sent an order of this run that it does not hold any more; what was not sent yet never will be. The
+    /// run is withdrawn from its suppliers for good.
+    pub async fn withdraw(&self, run: &RunId) -> Result<Report> {
+        self.outbox.withdraw(run, self.clock.now_ms()).await?;
+        let mut kept = Vec::new();
+        for supplier_id in self.outbox.suppliers(run).await? {
+            kept.extend(self.outbox.order(run, supplier_id).await?);
+        }
+        kept.retain(|order| self.clock.now_ms() < self.comes_at(order));
+        let mut open = (0..kept.len()).map(|at| (at, Kind::Withdrawal)).collect();
+        self.bring_out(&kept, &mut open).await?;
+        let mut report = Report { run: run.to_string(), ..Report::default() };
+        for order in &kept {
+            self.tell(order, &[Kind::Withdrawal], &mut report).await?;
+        }
+        Ok(report)
+    }
+
+    /// Passes over the open mails as long as the job stays.
+    async fn bring_out(&self, orders: &[SupplierOrder], open: &mut Vec<(usize, Kind)>) -> Result<()> {
         loop {
-            let due = self.pass(&kept, &mut open).await?;
-            let orders_open = open.iter().any(|(_, kind)| *kind == Kind::Order);
+            let due = self.pass(orders, open).await?;
             let stays = match self.options.stay {
                 Stay::Once => false,
-                Stay::UntilSent => orders_open,
+                Stay::UntilSent => open.iter().any(|(_, kind)| *kind != Kind::Reminder),
                 Stay::UntilCutOff => !open.is_empty(),
             };
             let Some(due) = due.filter(|_| stays) else { break };
@@ -203,12 +255,7 @@ impl Job {
             self.clock.sleep(Duration::from_millis(wait.unsigned_abs())).await;
         }
         self.mailer.close().await;
-        let mut report =
-            Report { run: run.run.to_string(), empty: sorted.empty, problems: sorted.problems, ..Report::default() };
-        for order in &kept {
-            self.tell(order, &mut report).await?;
-        }
-        Ok(report)
+        Ok(())
     }
 
     /// Looks at every open mail once; the earliest time at which one is due again.
@@ -221,6 +268,7 @@ impl Job {
                 (Some(next_at), _) if self.clock.now_ms() < orders[at].must_order_by => Looked::At(next_at),
                 (_, Kind::Order) => self.order(&slot, &orders[at]).await?,
                 (_, Kind::Reminder) => self.reminder(&slot, &orders[at]).await?,
+                (_, Kind::Withdrawal) => self.withdrawal(&slot, &orders[at]).await?,
             };
             match looked {
                 Looked::Settled => continue,
@@ -237,18 +285,41 @@ impl Job {
     }
 
     async fn order(&self, slot: &Slot, order: &SupplierOrder) -> Result<Looked> {
+        self.step(slot, order, order.must_order_by).await
+    }
+
+    /// Goes to whoever may have got the order, until the goods' own day.
+    async fn withdrawal(&self, slot: &Slot, order: &SupplierOrder) -> Result<Looked> {
+        let first = Slot { kind: Kind::Order, ..slot.clone() };
+        match self.outbox.newest(&first).await?.1.map(|entry| entry.state) {
+            Some(State::Sending { until, .. }) if self.clock.now_ms() < until => Ok(Looked::At(until)),
+            // of the last attempt nobody knows what became
+            Some(State::Sent { .. } | State::Sending { .. }) => self.step(slot, order, self.comes_at(order)).await,
+            _ => Ok(Looked::Settled),
+        }
+    }
+
+    /// When the last of the goods are to come: then it is too late to say that they are not wanted.
+    fn comes_at(&self, order: &SupplierOrder) -> i64 {
+        let last = order.lines.iter().map(|line| line.needed_by).max().unwrap_or(order.business_date);
+        self.options.zone.midnight(last).0
+    }
+
+    async fn step(&self, slot: &Slot, order: &SupplierOrder, until: i64) -> Result<Looked> {
         let (number, newest) = self.outbox.newest(slot).await?;
         let now = self.clock.now_ms();
-        match next(newest.as_ref(), now, order.must_order_by) {
-            Step::Done => Ok(Looked::Settled),
-            Step::Wait { until } => Ok(Looked::At(until)),
-            Step::Miss { attempts, reason } => {
-                let missed = Entry { at: now, state: State::Missed { attempts, reason } };
-                self.outbox.advance(slot, number, &missed).await?;
-                Ok(Looked::Settled)
+        let state = match next(newest.as_ref(), now, until) {
+            Step::Done => return Ok(Looked::Settled),
+            Step::Wait { until } => return Ok(Looked::At(until)),
+            Step::Miss { attempts, reason } => State::Missed { attempts, reason },
+            // looked up before each attempt: runs are withdrawn while mails wait
+            Step::Send { .. } if slot.kind == Kind::Order && self.outbox.is_withdrawn(&slot.run).await? => {
+                State::Withdrawn
             }
-            Step::Send { attempt } => self.attempt(slot, order, number, attempt).await,
-        }
+            Step::Send { attempt } => return self.attempt(slot, order, number, attempt).await,
+        };
+        self.outbox.advance(slot, number, &Entry { at: now, state }).await?;
+        Ok(Looked::Settled)
     }
 
     /// A reminder goes to whoever got the order in time and has said nothing.
@@ -270,10 +341,12 @@ impl Job {
             }
             Some(Entry { state: State::Sent { .. }, .. }) if now < due => return Ok(Looked::At(due)),
             Some(Entry { state: State::Sent { .. }, .. }) => {}
-            Some(Entry { state: State::Refused { .. } | State::Missed { .. }, .. }) => return Ok(Looked::Settled),
+            Some(Entry { state: State::Refused { .. } | State::Missed { .. } | State::Withdrawn, .. }) => {
+                return Ok(Looked::Settled);
+            }
             _ => return Ok(Looked::At(due.max(now + SLEEP_MS.1))),
         }
-        if answered(&*self.blobs, &slot.run, slot.supplier_id).await? {
+        if answered(&*self.blobs, &slot.run, slot.supplier_id).await? || self.outbox.is_withdrawn(&slot.run).await? {
             return Ok(Looked::Settled);
         }
         self.attempt(slot, order, number, attempt).await
@@ -326,9 +399,9 @@ impl Job {
     }
 
     /// Adds to the report what is stored of a supplier's mails.
-    async fn tell(&self, order: &SupplierOrder, report: &mut Report) -> Result<()> {
+    async fn tell(&self, order: &SupplierOrder, kinds: &[Kind], report: &mut Report) -> Result<()> {
         let supplier_id = order.supplier_id;
-        for kind in [Kind::Order, Kind::Reminder] {
+        for &kind in kinds {
             let slot = Slot::of(order, kind);
             let (_, newest) = self.outbox.newest(&slot).await?;
             let waiting = |attempts, reason: &str, next_at| WaitingMail {
@@ -339,7 +412,7 @@ impl Job {
                 next_at,
             };
             match newest {
-                None if kind == Kind::Reminder => {}
+                None if kind != Kind::Order => {}
                 None => report.waiting.push(waiting(0, "not tried yet", self.clock.now_ms())),
                 Some(Entry { at, state: State::Sent { attempt, answer } }) => {
                     let stored = self.outbox.letter(&slot).await?;
@@ -351,6 +424,9 @@ impl Job {
                 }
                 Some(Entry { state: State::Missed { attempts, reason }, .. }) => {
                     report.problems.push(Problem::Missed { supplier_id, attempts, reason });
+                }
+                Some(Entry { state: State::Withdrawn, .. }) => {
+                    report.problems.push(Problem::Withdrawn { supplier_id });
                 }
                 Some(Entry { state: State::Waiting { attempt, reason, next_at }, .. }) => {
                     report.waiting.push(waiting(attempt, &reason, next_at));

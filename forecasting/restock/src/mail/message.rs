@@ -26,6 +26,8 @@ const XLSX: &str = "application/vnd.openxmlformats-officedocument.spreadsheetml.
 pub enum Kind {
     Order,
     Reminder,
+    /// The order does not hold any more.
+    Withdrawal,
 }
 
 impl Kind {
@@ -33,6 +35,7 @@ impl Kind {
         match self {
             Kind::Order => "order",
             Kind::Reminder => "reminder",
+            Kind::Withdrawal => "withdrawal",
         }
     }
 }
@@ -114,6 +117,7 @@ pub fn letter(order: &SupplierOrder, writing: &Writing<'_>) -> Result<Letter, Er
     let subject = match writing.kind {
         Kind::Order => Text::Subject,
         Kind::Reminder => Text::ReminderSubject,
+        Kind::Withdrawal => Text::WithdrawalSubject,
     };
     let subject = subject.with(language, &[("date", &date), ("by", &by), ("lines", &lines)]);
     let id = message_id(writing, order);
@@ -130,7 +134,7 @@ pub fn letter(order: &SupplierOrder, writing: &Writing<'_>) -> Result<Letter, Er
     if let Some(reply_to) = &writing.sender.reply_to {
         builder = builder.reply_to(Mailbox::new(None, reply_to.clone()));
     }
-    if writing.kind == Kind::Reminder {
+    if writing.kind != Kind::Order {
         let first = format!("<{}@{}>", digest(writing, Kind::Order, order), writing.sender.from.domain());
         builder = builder.in_reply_to(first.clone()).references(first);
     }
@@ -139,13 +143,19 @@ pub fn letter(order: &SupplierOrder, writing: &Writing<'_>) -> Result<Letter, Er
         .boundary(format!("linli-a-{hash}"))
         .singlepart(SinglePart::plain(body.text()))
         .singlepart(SinglePart::html(body.html()));
-    let content_type = ContentType::parse(XLSX).map_err(|_| Error::Message { supplier_id: order.supplier_id })?;
-    let file = format!("{}-{}-{}.xlsx", Text::FileName.get(language), order.business_date, order.supplier_id);
-    let mixed = MultiPart::mixed()
-        .boundary(format!("linli-m-{hash}"))
-        .multipart(alternative)
-        .singlepart(Attachment::new(file).body(workbook(order, writing.zone)?, content_type));
-    let message = builder.multipart(mixed).map_err(|_| Error::Message { supplier_id: order.supplier_id })?;
+    let failed = |_| Error::Message { supplier_id: order.supplier_id };
+    let message = if writing.kind == Kind::Withdrawal {
+        // no file that could be taken for an order
+        builder.multipart(alternative).map_err(failed)?
+    } else {
+        let content_type = ContentType::parse(XLSX).map_err(|_| Error::Message { supplier_id: order.supplier_id })?;
+        let file = format!("{}-{}-{}.xlsx", Text::FileName.get(language), order.business_date, order.supplier_id);
+        let mixed = MultiPart::mixed()
+            .boundary(format!("linli-m-{hash}"))
+            .multipart(alternative)
+            .singlepart(Attachment::new(file).body(workbook(order, writing.zone)?, content_type));
+        builder.multipart(mixed).map_err(failed)?
+    };
     Ok(Letter { message_id: id, from: writing.sender.from.to_string(), to: to.to_string(), bytes: message.formatted() })
 }
 
@@ -193,6 +203,7 @@ impl Body<'_> {
         match self.writing.kind {
             Kind::Order => Text::Intro,
             Kind::Reminder => Text::ReminderIntro,
+            Kind::Withdrawal => Text::WithdrawalIntro,
         }
     }
 
@@ -206,6 +217,10 @@ impl Body<'_> {
 
     fn text(&self) -> String {
         let language = self.order.language;
+        if self.writing.kind == Kind::Withdrawal {
+            let said = [Text::Greeting, Text::WithdrawalIntro, Text::AutomaticMail].map(|text| self.say(text));
+            return format!("{}\n", said.join("\n\n"));
+        }
         let mut text =
             format!("{}\n\n{}\n{}\n\n", self.say(Text::Greeting), self.say(self.intro()), self.say(Text::ConfirmBy));
         match self.writing.link {
@@ -250,9 +265,22 @@ impl Body<'_> {
              <body style=\"margin:0;padding:16px;font:15px/1.5 sans-serif;color:#222;background:#fff\">\n",
             language.tag()
         );
-        for text in [Text::Greeting, self.intro(), Text::ConfirmBy] {
-            let _ = writeln!(html, "<p>{}</p>", escape(&self.say(text)));
+        let said: &[Text] = match self.writing.kind {
+            Kind::Withdrawal => &[Text::Greeting, Text::WithdrawalIntro],
+            Kind::Order | Kind::Reminder => &[Text::Greeting, self.intro(), Text::ConfirmBy],
+        };
+        for text in said {
+            let _ = writeln!(html, "<p>{}</p>", escape(&self.say(*text)));
         }
+        if self.writing.kind != Kind::Withdrawal {
+            self.html_order(&mut html);
+        }
+        let _ =
+            write!(html, "<p style=\"color:#666\">{}</p>\n</body></html>\n", escape(&self.say(Text::AutomaticMail)));
+        html
+    }
+
+    fn html_order(&self, html: &mut String) {
         match self.writing.link {
             Some(link) => {
                 let _ = writeln!(
@@ -268,12 +296,9 @@ impl Body<'_> {
                 let _ = writeln!(html, "<p>{}</p>", escape(&self.say(Text::NoLink)));
             }
         }
-        self.html_totals(&mut html);
-        self.html_chart(&mut html);
-        self.html_lines(&mut html);
-        let _ =
-            write!(html, "<p style=\"color:#666\">{}</p>\n</body></html>\n", escape(&self.say(Text::AutomaticMail)));
-        html
+        self.html_totals(html);
+        self.html_chart(html);
+        self.html_lines(html);
     }
 
     fn html_totals(&self, html: &mut String) {

@@ -191,6 +191,8 @@ pub enum Problem {
     Refused { supplier_id: i64, answer: String },
     /// It could not be sent before the supplier's cut-off; `reason` is what the last attempt met.
     Missed { supplier_id: i64, attempts: u32, reason: String },
+    /// The run was withdrawn before its mail was sent.
+    Withdrawn { supplier_id: i64 },
 }
 
 /// A run's orders, sorted into what is mailed and what is not.
@@ -300,6 +302,9 @@ impl std::fmt::Display for Problem {
             }
             Problem::Missed { supplier_id, attempts, reason } => {
                 write!(f, "supplier {supplier_id}: not sent before the cut-off, {attempts} attempts: {reason}")
+            }
+            Problem::Withdrawn { supplier_id } => {
+                write!(f, "supplier {supplier_id}: not sent, the run was withdrawn before")
             }
         }
     }

@@ -32,6 +32,8 @@ pub enum State {
     Waiting { attempt: u32, reason: String, next_at: i64 },
     /// Not taken before the cut-off.
     Missed { attempts: u32, reason: String },
+    /// Nobody acts on its run any more: it was never sent.
+    Withdrawn,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -62,7 +64,9 @@ pub enum Step {
 /// What comes next, from how far the mail is; `None`: it has never been tried.
 pub fn next(newest: Option<&Entry>, now: i64, cut_off: i64) -> Step {
     let (attempts, reason) = match newest.map(|entry| &entry.state) {
-        Some(State::Sent { .. } | State::Refused { .. } | State::Missed { .. }) => return Step::Done,
+        Some(State::Sent { .. } | State::Refused { .. } | State::Missed { .. } | State::Withdrawn) => {
+            return Step::Done;
+        }
         Some(State::Sending { until, .. }) if now < *until => return Step::Wait { until: *until },
         Some(State::Waiting { next_at, .. }) if now < (*next_at).min(cut_off) => {
             return Step::Wait { until: (*next_at).min(cut_off) };
@@ -105,6 +109,10 @@ fn order_folder(run: &RunId, supplier_id: i64) -> String {
     format!("restock/mail/{run}/{supplier_id}")
 }
 
+fn withdrawal_key(run: &RunId) -> String {
+    format!("restock/withdrawn/{run}")
+}
+
 /// What is stored before the bytes of a letter, on a line of its own.
 #[derive(Serialize, Deserialize)]
 struct Head {
@@ -142,6 +150,21 @@ impl Outbox {
         let key = format!("{}/order.json", order_folder(run, supplier_id));
         let Some(bytes) = self.blobs.get(&key).await? else { return Ok(None) };
         decode(&key, &bytes).map(Some)
+    }
+
+    /// The suppliers who were asked for something in a run.
+    pub async fn suppliers(&self, run: &RunId) -> Result<Vec<i64>> {
+        let of = |key: &String| key.strip_suffix("/order.json")?.rsplit('/').next()?.parse().ok();
+        Ok(self.blobs.list(&format!("restock/mail/{run}")).await?.iter().filter_map(of).collect())
+    }
+
+    /// Nobody is to act on a run any more, from now on and for good: its page and its mails keep to that.
+    pub async fn withdraw(&self, run: &RunId, now: i64) -> Result<()> {
+        self.blobs.put_if_absent(&withdrawal_key(run), Bytes::from(now.to_string())).await.map(drop)
+    }
+
+    pub async fn is_withdrawn(&self, run: &RunId) -> Result<bool> {
+        Ok(self.blobs.get(&withdrawal_key(run)).await?.is_some())
     }
 
     /// Stores a letter; the first that was stored holds and is returned.

@@ -109,8 +109,27 @@ impl ShopOrders {
     }
 }
 
+/// How long after its date a run is looked at that was withdrawn: its goods have come, or never will.
+const WITHDRAWN_DAYS: u32 = 14;
+
 #[async_trait]
 impl Orders for ShopOrders {
+    async fn withdrawn(&self) -> Result<Vec<RunId>> {
+        // with a purchase order the goods are on their way for the shop, and count as such in the next run
+        let sql = self.sql(&format!(
+            "SELECT r.run FROM {{db}}restock_runs r \
+             LEFT JOIN ({{db}}restock_current c JOIN {{db}}restock_runs n ON n.run = c.run) ON TRUE \
+             WHERE r.business_date >= (SELECT MAX(business_date) FROM {{db}}restock_runs) - INTERVAL {WITHDRAWN_DAYS} DAY \
+             AND (r.state = 'withdrawn' OR r.state <> 'building' AND r.business_date = n.business_date \
+             AND (r.started_at, r.run) < (n.started_at, n.run)) \
+             AND NOT EXISTS (SELECT 1 FROM {{db}}purchase_orders p WHERE p.restock_run = r.run AND p.status <> 'canceled') \
+             ORDER BY r.started_at, r.run"
+        ));
+        let mut conn = self.conn.lock().await;
+        let runs: Vec<String> = conn.query(sql).await.map_err(|error| self.failed(error))?;
+        runs.iter().map(|run| RunId::parse(run).map_err(|_| self.wrong("restock_runs.run", run))).collect()
+    }
+
     async fn of_run(&self, run: Option<&RunId>) -> Result<Option<RunOrders>> {
         let mut conn = self.conn.lock().await;
         let begin = "START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY";

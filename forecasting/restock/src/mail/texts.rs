@@ -27,6 +27,8 @@ texts! {
     Greeting: "{name}，您好！", "Dear {name},";
     Intro: "附件是 {date} 的订货明细，请按要求的日期送货。", "Please find our order of {date} attached, with the day on which each line is needed.";
     ReminderIntro: "我们还没有收到您对 {date} 订货单的答复，请尽快确认。", "We have no answer yet to our order of {date}. Please confirm it.";
+    WithdrawalSubject: "作废：订货单 {date}，请勿送货", "Withdrawn: order of {date}, please do not deliver";
+    WithdrawalIntro: "我们 {date} 的订货单（编号 {run}）已作废，请勿按其送货。如您收到同日其他编号的订货单，以该订货单为准。", "Our order of {date}, number {run}, is withdrawn: please do not deliver it. If you have one of that day with another number, that one holds.";
     ConfirmBy: "请在 {by} 之前确认每一行：接受、修改数量或拒绝。", "Please accept, change or refuse every line by {by}.";
     OpenLink: "打开确认页面", "Answer on the web";
     LinkIsYours: "此链接只供贵方使用，请勿转发。", "The link is for you alone: please do not pass it on.";
@@ -88,6 +90,8 @@ texts! {
     ExpiredBody: "如有疑问，请直接回复邮件。", "If you have a question, please reply to the mail.";
     UnknownTitle: "没有找到订货单", "There is no such order";
     UnknownBody: "该订货单不存在或已删除，请直接回复邮件。", "The order is not there or was removed. Please reply to the mail.";
+    WithdrawnTitle: "订货单已作废", "The order is withdrawn";
+    WithdrawnBody: "请勿按此订货单送货。如您收到同日其他编号的订货单，请以该订货单为准。", "Please do not deliver it. If you have an order of that day with another number, that one holds.";
     BadFormTitle: "无法读取表单", "The form cannot be read";
     BadFormBody: "请重新打开邮件中的链接再试一次。", "Please open the link of the mail and try again.";
     AwayTitle: "暂时无法处理", "This does not work at the moment";

@@ -172,6 +172,30 @@ fn an_id_is_one_of_namespace_run_supplier_and_kind() {
 }
 
 #[test]
+fn a_withdrawal_says_so_and_holds_nothing_that_could_be_delivered() {
+    for (language, subject, words) in [
+        (Language::Zh, "作废：订货单 2026-03-02，请勿送货", "已作废，请勿按其送货"),
+        (
+            Language::En,
+            "Withdrawn: order of 2026-03-02, please do not deliver",
+            "is withdrawn: please do not deliver it",
+        ),
+    ] {
+        let mut order = order(3, vec![line(1)]);
+        order.language = language;
+        let bytes = written(&order, Kind::Withdrawal, Some("https://linli.example/answers/x"));
+        let mail = parsed(&bytes);
+        assert_eq!((mail.subject(), mail.attachment_count()), (Some(subject), 0));
+        for body in [mail.body_text(0).expect("text"), mail.body_html(0).expect("html")] {
+            assert!(body.contains(words) && body.contains(order.run.as_str()), "{body}");
+            assert!(!body.contains("A-1") && !body.contains("linli.example/answers"), "{body}");
+        }
+        let id = message_id(&writing(Kind::Order, &sender(), None), &order);
+        assert_eq!(mail.in_reply_to().as_text().map(|text| format!("<{text}>")), Some(id));
+    }
+}
+
+#[test]
 fn names_cannot_add_headers() {
     let mut order = order(3, vec![line(1)]);
     order.name = Name::new("坏\r\nBcc: all@evil.example\r\n\r\nbody", "Bad\nX-Evil: 1");

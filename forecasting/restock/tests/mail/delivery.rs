@@ -7,9 +7,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
+use async_trait::async_trait;
 use bytes::Bytes;
 use linli_connectors::ErrorKind;
-use linli_connectors::blobs::{BlobFaults, FaultyBlobs, OpenOptions as BlobOptions, SharedBlobs};
+use linli_connectors::blobs::{BlobFaults, Blobs, FaultyBlobs, OpenOptions as BlobOptions, PutOutcome, SharedBlobs};
 use linli_connectors::clock::Clock;
 use linli_connectors::random::SeededRandom;
 use linli_restock::mail::job::{Job, JobOptions, Report, RunOrders, Stay};
@@ -294,6 +295,90 @@ async fn who_has_not_answered_is_reminded_once() {
     assert!((CUT_OFF - 3_600_000..CUT_OFF).contains(&at), "{at}");
     reminding(Stay::UntilCutOff).run(orders(3)).await.expect("runs");
     assert_eq!(server.received().len(), 3, "once");
+}
+
+#[tokio::test]
+async fn who_got_an_order_that_was_withdrawn_is_told_once_and_nobody_else_is() {
+    let server = Server::start(Mode::StartTls).await;
+    let (blobs, clock) = (memory().await, TestClock::at(AT));
+    let run = RunId::parse(RUN).expect("a run");
+    let reminding = || {
+        let options = JobOptions { remind_before_ms: Some(3_600_000), ..options(Stay::UntilCutOff) };
+        Job::new(blobs.clone(), mailer(&server.url()), clock.clone(), Arc::new(SeededRandom::new(7)), options)
+    };
+    // the first gets its order, the second is refused, the third is put off
+    server.script([Act::Take, Act::Recipient("550 5.1.1 no such user"), Act::Recipient("451 4.7.1 greylisted")]);
+    job(&server.url(), &blobs, &clock, Stay::Once).run(orders(3)).await.expect("runs");
+    assert_eq!(server.received().len(), 1);
+
+    server.script([Act::End("452 4.3.1 no space"), Act::CutBeforeAnswer]);
+    let told = job(&server.url(), &blobs, &clock, Stay::UntilSent).withdraw(&run).await.expect("runs");
+    let sent: Vec<(i64, &str, u32)> =
+        told.sent.iter().map(|sent| (sent.supplier_id, sent.kind.name(), sent.attempts)).collect();
+    assert_eq!((sent, told.problems.len()), (vec![(1, "withdrawal", 3)], 0), "{told:?}");
+    let received = server.received();
+    assert_eq!(received.len(), 3, "one, and its repeat after the cut");
+    assert_eq!(received[1], received[2]);
+    let (order, withdrawal) = (
+        MessageParser::default().parse(&received[0].bytes).expect("a mail"),
+        MessageParser::default().parse(&received[2].bytes).expect("a mail"),
+    );
+    assert_eq!(withdrawal.in_reply_to().as_text(), order.message_id());
+    assert_ne!(withdrawal.message_id(), order.message_id());
+
+    // neither the order that waited nor a reminder goes out any more, also by a job that had begun before
+    for _ in 0..2 {
+        let error = reminding().run(orders(3)).await.expect_err("the run is withdrawn");
+        assert!(matches!(&error, Error::Withdrawn { .. }) && error.hint().is_some(), "{error:?}");
+        job(&server.url(), &blobs, &clock, Stay::UntilSent).withdraw(&run).await.expect("runs");
+    }
+    assert_eq!(server.received().len(), 3);
+}
+
+#[tokio::test]
+async fn a_job_that_waits_sends_nothing_of_a_run_that_is_withdrawn_meanwhile() {
+    let server = Server::start(Mode::StartTls).await;
+    let (blobs, clock) = (memory().await, TestClock::at(AT));
+    let run = RunId::parse(RUN).expect("a run");
+    server.script([Act::Take, Act::Recipient("451 4.7.1 greylisted")]);
+    let withdrawing: SharedBlobs = Arc::new(WithdrawnAfter { inner: blobs.clone(), clock: clock.clone() });
+    let options = JobOptions { remind_before_ms: Some(3_600_000), ..options(Stay::UntilCutOff) };
+    let random = Arc::new(SeededRandom::new(7));
+    let job = Job::new(withdrawing, mailer(&server.url()), clock.clone(), random, options);
+    let report = job.run(orders(2)).await.expect("runs");
+    assert_eq!(report.sent.iter().map(|sent| sent.supplier_id).collect::<Vec<_>>(), [1], "{report:?}");
+    assert!(matches!(&report.problems[..], [Problem::Withdrawn { supplier_id: 2 }]), "{report:?}");
+    assert_eq!(server.received().len(), 1, "no reminder either");
+    assert!(Outbox::new(blobs).is_withdrawn(&run).await.expect("read"));
+}
+
+/// A blob store on which the run is withdrawn as soon as time has passed.
+struct WithdrawnAfter {
+    inner: SharedBlobs,
+    clock: Arc<TestClock>,
+}
+
+#[async_trait]
+impl Blobs for WithdrawnAfter {
+    async fn put_if_absent(&self, key: &str, bytes: Bytes) -> linli_connectors::Result<PutOutcome> {
+        self.inner.put_if_absent(key, bytes).await
+    }
+    async fn put(&self, key: &str, bytes: Bytes) -> linli_connectors::Result<()> {
+        self.inner.put(key, bytes).await
+    }
+    async fn get(&self, key: &str) -> linli_connectors::Result<Option<Bytes>> {
+        if self.clock.now_ms() > AT {
+            let run = RunId::parse(RUN).expect("a run");
+            Outbox::new(self.inner.clone()).withdraw(&run, self.clock.now_ms()).await?;
+        }
+        self.inner.get(key).await
+    }
+    async fn list(&self, prefix: &str) -> linli_connectors::Result<Vec<String>> {
+        self.inner.list(prefix).await
+    }
+    async fn delete(&self, key: &str) -> linli_connectors::Result<()> {
+        self.inner.delete(key).await
+    }
 }
 
 #[tokio::test]

@@ -190,6 +190,25 @@ async fn a_link_shows_one_suppliers_lines_safely() {
 }
 
 #[tokio::test]
+async fn an_order_that_was_withdrawn_takes_no_answer() {
+    let order = two_lines();
+    let site = Site::with(std::slice::from_ref(&order)).await;
+    let token = site.token(&order);
+    assert_eq!(site.get(&token).await.status, StatusCode::OK);
+    Outbox::new(site.blobs.clone()).withdraw(&order.run, AT).await.expect("withdrawn");
+    for reply in [site.get(&token).await, site.post(&token, &[("all", "accepted")]).await] {
+        assert_eq!(reply.status, StatusCode::GONE);
+        assert!(reply.body.contains("订货单已作废") && !reply.body.contains("苹果1"), "{}", reply.body);
+    }
+    assert!(site.records().await.is_empty());
+    // another run's order holds
+    let mut other = two_lines();
+    other.run = linli_schemas::forecast::RunId::parse("2026-03-02-ffffffffffff").expect("a run");
+    Outbox::new(site.blobs.clone()).keep_order(&other).await.expect("kept");
+    assert_eq!(site.get(&site.token(&other)).await.status, StatusCode::OK);
+}
+
+#[tokio::test]
 async fn links_that_do_not_hold_are_refused_before_anything_is_read() {
     let order = two_lines();
     let site = Site::with(std::slice::from_ref(&order)).await;
