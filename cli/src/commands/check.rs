@@ -2,7 +2,8 @@
 
 use serde::Serialize;
 
-use crate::config::redacted;
+use crate::commands::forecast::mail::mailer;
+use crate::config::{Config, redacted};
 use crate::failure::{Failure, Kind, Outcome};
 use crate::output::Output;
 use crate::parts::Parts;
@@ -21,12 +22,21 @@ struct Checked {
 }
 
 pub async fn run(parts: &Parts, output: &Output) -> Outcome {
-    let checked = vec![
-        checked("log", parts.log_url(), parts.log().await.map(drop)),
-        checked("serving", parts.serving_url(), serving(parts).await),
-        checked("warehouse", parts.warehouse_url(), warehouse(parts).await),
-        checked("blobs", parts.blobs_url(), blobs(parts).await),
+    let mut checked = vec![
+        of("log", parts.log_url(), parts.log().await.map(drop)),
+        of("serving", parts.serving_url(), serving(parts).await),
+        of("warehouse", parts.warehouse_url(), warehouse(parts).await),
+        of("blobs", parts.blobs_url(), blobs(parts).await),
     ];
+    // Only some commands need these two.
+    let Config { shop, mail, .. } = &parts.config;
+    // the first server of the shop holds what is not split
+    if let Some(first) = shop.url.split_whitespace().next().filter(|url| !url.starts_with("shop:")) {
+        checked.push(of("shop", first.to_owned(), parts.shop_database().await.map(drop)));
+    }
+    if !mail.url.is_empty() {
+        checked.push(of("mail", mail.url.clone(), mail_server(&mail.url, parts).await));
+    }
     output.result(&checked, |checked| checked.iter().map(line).collect::<Vec<_>>().join("\n"));
     // What must be fixed by hand first, then what may pass.
     let worst = checked.iter().filter_map(|c| c.kind).min_by_key(|kind| kind.exit_code());
@@ -39,7 +49,7 @@ pub async fn run(parts: &Parts, output: &Output) -> Outcome {
     }
 }
 
-fn checked(endpoint: &'static str, url: String, outcome: Outcome) -> Checked {
+fn of(endpoint: &'static str, url: String, outcome: Outcome) -> Checked {
     let url = redacted(&url);
     match outcome {
         Ok(()) => Checked { endpoint, url, ok: true, error: None, hint: None, kind: None },
@@ -74,6 +84,10 @@ async fn warehouse(parts: &Parts) -> Outcome {
     let open = parts.warehouse().await?;
     open.tables.close().await?;
     Ok(())
+}
+
+async fn mail_server(url: &str, parts: &Parts) -> Outcome {
+    Ok(mailer(url, parts)?.check().await?)
 }
 
 async fn blobs(parts: &Parts) -> Outcome {

@@ -20,11 +20,21 @@ fn unreachable_endpoints_are_named_with_a_hint() {
         ("--log", "kafka://127.0.0.1:1"),
         ("--serving", "redis://127.0.0.1:1"),
         ("--warehouse", "clickhouse://127.0.0.1:1"),
+        ("--shop", "mysql://linli:s3cret@127.0.0.1:1"),
     ] {
         let check = refused(&["check", flag, url, "--data-dir", &data]);
         assert_eq!(check.code, Some(3), "{check:?}");
         let printed = format!("{}{}", check.stdout, check.stderr);
         assert!(printed.contains("127.0.0.1:1") && printed.contains("hint:"), "{printed}");
+        assert!(!printed.contains("s3cret"), "{printed}");
+    }
+    for (url, code, words) in
+        [("smtp://orders:s3cret@127.0.0.1:1", 3, "127.0.0.1:1"), ("file:///proc/mails", 2, "/proc/mails")]
+    {
+        let check = program::run(program::linli(["check", "--data-dir", &data]).env("LINLI__MAIL__URL", url));
+        let printed = format!("{}{}", check.stdout, check.stderr);
+        assert!(check.code == Some(code) && printed.contains(words) && printed.contains("hint:"), "{check:?}");
+        assert!(!printed.contains("s3cret"), "{printed}");
     }
     let check = refused(&["check", "--log", "carrier-pigeon://loft", "--data-dir", &data]);
     assert_eq!(check.code, Some(2), "{check:?}");

@@ -99,6 +99,12 @@ async fn killed_twenty_times_every_supplier_gets_one_message() {
     assert_eq!(plan["mails"][0]["amount_fen"], json!(2 * 24 * 335), "{plan}");
     assert!(server.received().is_empty(), "a dry run sends nothing");
 
+    let mut check = program::linli(["check", "--json", "--data-dir"]);
+    check.arg(dir.path()).args(["--shop", &mysql.url()]).env("LINLI__MAIL__URL", server.url());
+    let checked = program::run(&mut check).succeeded().json();
+    let endpoints: Vec<&Value> = checked.as_array().expect("a list").iter().map(|of| &of["endpoint"]).collect();
+    assert_eq!(endpoints[4..], [&json!("shop"), &json!("mail")], "{checked}");
+
     for round in 0..KILLS {
         server.script((0..round % 2).map(|_| Act::Take).chain([if round % 2 == 0 { Act::Hang } else { Act::Tell }]));
         let mut running = mail(&mysql, &server.url(), dir.path())

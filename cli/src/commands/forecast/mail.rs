@@ -5,8 +5,9 @@ use std::path::Path;
 
 use linli_restock::answers::{KEY_BYTES_MIN, Key, Keys, Links};
 use linli_restock::mail::job::{Job, JobOptions, Orders, Plan, Report, RunOrders, Stay};
+use linli_restock::mail::mailer::{self, SharedMailer};
 use linli_restock::mail::shop::ShopOrders;
-use linli_restock::mail::{Language, Problem, Sender, mailer};
+use linli_restock::mail::{Language, Problem, Sender};
 use linli_schemas::EventTime;
 use linli_schemas::forecast::RunId;
 
@@ -97,14 +98,7 @@ async fn job(args: &ForecastMailArgs, parts: &Parts) -> Outcome<Job> {
             .hint("set it in [mail], or by --from orders@example.com"));
     }
     let sender = Sender::parse(from, &settings.reply_to)?;
-    let url = args.mail.as_deref().unwrap_or(&settings.url);
-    let url = if url.is_empty() { "file://" } else { url };
-    let options = mailer::OpenOptions {
-        data_dir: Some(parts.data_dir().to_owned()),
-        password: (!settings.password.is_empty()).then(|| settings.password.clone()),
-        timeout: settings.timeout.0,
-    };
-    let mailer = mailer::open(url, &options)?;
+    let mailer = mailer(args.mail.as_deref().unwrap_or(&settings.url), parts)?;
     let stay = match (args.once, args.until_cut_off) {
         (true, _) => Stay::Once,
         (_, true) => Stay::UntilCutOff,
@@ -121,6 +115,17 @@ async fn job(args: &ForecastMailArgs, parts: &Parts) -> Outcome<Job> {
         stay,
     };
     Ok(Job::new(parts.blobs().await?, mailer, parts.clock.clone(), parts.random.clone(), options))
+}
+
+/// That of a URL, or, for an empty one, of the data directory.
+pub fn mailer(url: &str, parts: &Parts) -> Outcome<SharedMailer> {
+    let settings = &parts.config.mail;
+    let options = mailer::OpenOptions {
+        data_dir: Some(parts.data_dir().to_owned()),
+        password: (!settings.password.is_empty()).then(|| settings.password.clone()),
+        timeout: settings.timeout.0,
+    };
+    Ok(mailer::open(if url.is_empty() { "file://" } else { url }, &options)?)
 }
 
 /// How links are made; `None`: mails carry none.

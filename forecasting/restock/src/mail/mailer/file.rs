@@ -74,6 +74,19 @@ impl Mailer for FileMailer {
         }
     }
 
+    async fn check(&self) -> Result<()> {
+        let probe = self.directory.join(".check");
+        let written = async {
+            tokio::fs::write(&probe, []).await?;
+            tokio::fs::remove_file(&probe).await
+        };
+        written.await.map_err(|error| {
+            Error::new(ErrorKind::Config, format!("outbox {}", self.name), "cannot be written to")
+                .hint("give this user the right to write there, and see that the disk is not full")
+                .caused_by(error)
+        })
+    }
+
     async fn close(&self) {}
 }
 

@@ -23,6 +23,9 @@ pub trait Mailer: Send + Sync {
     /// may be handed over again and carries the same id.
     async fn send(&self, letter: &Letter) -> std::result::Result<String, Failed>;
 
+    /// Whether letters could be handed over: connects, secures and signs in, and sends nothing.
+    async fn check(&self) -> Result<()>;
+
     /// Ends a conversation that is open.
     async fn close(&self);
 }

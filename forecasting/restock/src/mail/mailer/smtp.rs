@@ -226,6 +226,23 @@ impl Mailer for SmtpMailer {
         }
     }
 
+    async fn check(&self) -> Result<()> {
+        let name = format!("mail server {}", self.name);
+        let silent = || Failed::Unreachable { reason: format!("{name}: no answer") };
+        match tokio::time::timeout(self.timeout, self.connect()).await.unwrap_or_else(|_| Err(silent())) {
+            Ok(connection) => {
+                *self.connection.lock().await = Some(connection);
+                self.close().await;
+                Ok(())
+            }
+            Err(Failed::Broken(error)) => Err(error),
+            Err(Failed::Refused { answer: reason } | Failed::Later { reason } | Failed::Unreachable { reason }) => {
+                let reason = reason.strip_prefix(&format!("{name}: ")).unwrap_or(&reason).to_owned();
+                Err(Error::new(ErrorKind::Retry, name, reason).hint("is it up, and are host and port right?"))
+            }
+        }
+    }
+
     async fn close(&self) {
         if let Some(mut connection) = self.connection.lock().await.take() {
             // A server that does not answer the farewell has all letters already.
