@@ -11,7 +11,7 @@ use linli_tests::program::{self, Running};
 
 use crate::readers::{Readers, whole};
 use crate::runs::{Key, MadeRun, cost};
-use crate::shop::{Shop, now_ms, today};
+use crate::shop::{Server, Shop, now_ms, today};
 use crate::{DEADLINE, topics};
 
 const RUNS: usize = 5;
@@ -22,7 +22,7 @@ const STAGES: [&str; 4] = ["run begun", "run counted", "run on the topics", "run
 
 #[test]
 fn twenty_kills_of_publisher_and_buyer_leave_whole_runs_and_one_order_a_line() {
-    let mut shop = Shop::open();
+    let mut shop = Shop::open(Server::mysql());
     let old = MadeRun::new(100, today() - Days::new(3), now_ms());
     let made: Vec<MadeRun> = (0..RUNS as i64).map(|number| MadeRun::new(number, today(), now_ms())).collect();
     let bad = MadeRun::new(50, today(), now_ms());
@@ -30,7 +30,7 @@ fn twenty_kills_of_publisher_and_buyer_leave_whole_runs_and_one_order_a_line() {
     for run in &all {
         run.write(&shop.folder.path().join(run.id.as_str()));
     }
-    let readers = Readers::start(&shop.mysql.url(), 3, &whole(&all));
+    let readers = Readers::start(&shop.server.url(), 3, &whole(&all));
 
     publish(&shop, &old);
     shop.buy();

@@ -7,14 +7,12 @@ use std::process::Command;
 
 use chrono::{Days, NaiveDate};
 use linli_schemas::forecast::Reason;
-use linli_schemas::shop::{Shards, statements};
 use linli_schemas::zone::Zone;
 use linli_tests::program::{self, Finished};
-use linli_tests::stack::Mysql;
+use mysql_async::Conn;
 use mysql_async::prelude::{FromRow, Queryable};
-use mysql_async::{Conn, Opts};
 
-use crate::shop::today;
+use crate::shop::{Server, today};
 
 const DAYS: u64 = 40;
 const COMMUNITIES: i64 = 3;
@@ -25,23 +23,16 @@ const UNPRICED: i64 = 3;
 const FRESH: i64 = 1;
 
 struct Books {
-    mysql: Mysql,
+    server: Server,
     runtime: tokio::runtime::Runtime,
     conn: Conn,
 }
 
 impl Books {
-    fn open() -> Books {
-        let mysql = Mysql::start();
+    fn open(server: Server) -> Books {
         let runtime = tokio::runtime::Runtime::new().expect("threads can be started");
-        let conn = runtime.block_on(async {
-            let mut conn = Conn::new(Opts::from_url(&mysql.url()).expect("a URL")).await.expect("the server answers");
-            for statement in statements(&Shards::default()) {
-                conn.query_drop(&statement.sql).await.unwrap_or_else(|error| panic!("{}: {error}", statement.sql));
-            }
-            conn
-        });
-        let mut books = Books { mysql, runtime, conn };
+        let conn = runtime.block_on(server.with_tables());
+        let mut books = Books { server, runtime, conn };
         books.fill();
         // as a shop has it that was made before there were views
         books.execute("drop view shop_0.restock_suggestion");
@@ -90,7 +81,7 @@ impl Books {
 
     fn night(&self, dir: &Path, date: NaiveDate) -> Command {
         let mut command = program::linli(["forecast", "run", "--json", "--date", &date.to_string()]);
-        command.arg("--data-dir").arg(dir).args(["--shop", &self.mysql.url(), "--partitions", "3"]);
+        command.arg("--data-dir").arg(dir).args(["--shop", &self.server.url(), "--partitions", "3"]);
         command
     }
 }
@@ -150,8 +141,17 @@ fn failed(finished: &Finished, code: i32, word: &str) {
 }
 
 #[test]
-fn a_night_makes_forecasts_and_lines_that_the_shop_reads_back() {
-    let mut books = Books::open();
+fn a_night_makes_forecasts_and_lines_that_the_shop_reads_back_from_mysql() {
+    night(Server::mysql());
+}
+
+#[test]
+fn a_night_makes_forecasts_and_lines_that_the_shop_reads_back_from_mariadb() {
+    night(Server::mariadb());
+}
+
+fn night(server: Server) {
+    let mut books = Books::open(server);
     let folder = tempfile::tempdir().expect("a folder");
     let dir = folder.path();
     failed(&program::run(&mut books.night(dir, today())), 4, "holds no sale");
@@ -234,13 +234,13 @@ fn others(books: &mut Books, dir: &Path) {
     let text = file.to_str().expect("UTF-8");
     program::run(books.night(dir, today()).args(["--policy", "document", "--out", text])).succeeded();
     let before = shown(books);
-    let mut publish = program::linli(["forecast", "publish", text, "--shop", &books.mysql.url(), "--partitions", "3"]);
+    let mut publish = program::linli(["forecast", "publish", text, "--shop", &books.server.url(), "--partitions", "3"]);
     program::run(publish.arg("--data-dir").arg(dir)).succeeded();
     let rule = shown(books);
     let policy = |lines: &Lines| lines[&(2, 2)].2.terms["policy"].as_str().map(str::to_owned);
     assert_eq!((policy(&before).as_deref(), policy(&rule).as_deref()), (Some("newsvendor"), Some("document")));
     // back to the last good run
-    let mut back = program::linli(["forecast", "rollback", "--shop", &books.mysql.url(), "--partitions", "3"]);
+    let mut back = program::linli(["forecast", "rollback", "--shop", &books.server.url(), "--partitions", "3"]);
     program::run(back.arg("--data-dir").arg(dir)).succeeded();
     assert_eq!(policy(&shown(books)).as_deref(), Some("newsvendor"));
 

@@ -8,7 +8,7 @@ use linli_schemas::partition::partition_of;
 use linli_tests::program::{self, Finished, Running};
 
 use crate::runs::MadeRun;
-use crate::shop::{Shop, now_ms, today};
+use crate::shop::{Server, Shop, now_ms, today};
 use crate::{DEADLINE, PARTITIONS, topics};
 
 fn file(shop: &Shop, name: &str, text: &str) -> std::path::PathBuf {
@@ -35,8 +35,17 @@ fn count(shop: &mut Shop, sql: &str) -> u64 {
 }
 
 #[test]
-fn old_runs_are_removed_and_the_way_back_ends_where_their_rows_do() {
-    let mut shop = Shop::open();
+fn old_runs_are_removed_and_the_way_back_ends_where_their_rows_do_on_mysql() {
+    old_runs(Server::mysql());
+}
+
+#[test]
+fn old_runs_are_removed_and_the_way_back_ends_where_their_rows_do_on_mariadb() {
+    old_runs(Server::mariadb());
+}
+
+fn old_runs(server: Server) {
+    let mut shop = Shop::open(server);
     let runs: Vec<MadeRun> = (0..4).map(|n| MadeRun::new(n, today(), now_ms())).collect();
     for run in &runs {
         publish(&shop, run, &["--keep", "2"]).succeeded();
@@ -78,7 +87,7 @@ fn old_runs_are_removed_and_the_way_back_ends_where_their_rows_do() {
 
 #[test]
 fn what_is_not_as_it_is_told_is_refused_and_nobody_sees_it() {
-    let mut shop = Shop::open();
+    let mut shop = Shop::open(Server::mysql());
     let run = MadeRun::new(1, today(), now_ms());
     let whole = shop.folder.path().join("whole");
     run.write(&whole);
@@ -118,7 +127,7 @@ fn what_is_not_as_it_is_told_is_refused_and_nobody_sees_it() {
 
 #[test]
 fn of_runs_that_nobody_ordered_by_the_newest_counts_and_unknown_goods_are_listed() {
-    let mut shop = Shop::open();
+    let mut shop = Shop::open(Server::mysql());
     let runs: Vec<MadeRun> = (0..2).map(|n| MadeRun::new(n, today(), now_ms())).collect();
     let _: Vec<u8> = shop.query("delete from shop_0.skus where sku_id = 8");
     for run in &runs {
@@ -140,17 +149,17 @@ fn of_runs_that_nobody_ordered_by_the_newest_counts_and_unknown_goods_are_listed
 
 #[test]
 fn a_server_that_goes_away_is_named_and_the_run_goes_on_when_it_is_back() {
-    let mut shop = Shop::open();
+    let mut shop = Shop::open(Server::mysql());
     let run = MadeRun::new(1, today(), now_ms());
     let file = shop.folder.path().join(run.id.as_str());
     run.write(&file);
     let mut running = Running::start(&mut shop.publisher(&file));
     running.has_said(DEADLINE, |line| line.contains("run begun"));
-    shop.mysql.kill();
+    shop.server.kill();
     let (status, seen) = running.wait(DEADLINE);
     assert_eq!(status.code(), Some(3), "{seen:#?}");
     assert!(seen.iter().any(|line| line.contains("a run goes on where it stopped")), "{seen:#?}");
-    shop.mysql.run().expect("MySQL starts again");
+    shop.server.run();
     let done = program::run(&mut shop.publisher(&file)).succeeded().json();
     assert_eq!((&done["state"], &done["run"]), (&"published".into(), &run.id.as_str().into()));
 }
@@ -176,8 +185,17 @@ fn records(run: &MadeRun) -> (Vec<RestockRecord>, Vec<(u32, RestockRecord)>) {
 }
 
 #[test]
-fn goods_are_not_ordered_again_by_a_run_that_does_not_know_of_their_orders() {
-    let mut shop = Shop::open();
+fn goods_are_not_ordered_again_by_a_run_that_does_not_know_of_their_orders_on_mysql() {
+    orders_meanwhile(Server::mysql());
+}
+
+#[test]
+fn goods_are_not_ordered_again_by_a_run_that_does_not_know_of_their_orders_on_mariadb() {
+    orders_meanwhile(Server::mariadb());
+}
+
+fn orders_meanwhile(server: Server) {
+    let mut shop = Shop::open(server);
     let mut runs: Vec<MadeRun> = (0..4).map(|n| MadeRun::new(n, today(), now_ms())).collect();
     runs.iter_mut().for_each(|run| run.orders_known = Some(BTreeMap::new()));
     publish(&shop, &runs[0], &[]).succeeded();
@@ -205,7 +223,7 @@ fn goods_are_not_ordered_again_by_a_run_that_does_not_know_of_their_orders() {
 
 #[test]
 fn a_run_is_acted_on_when_the_last_of_it_is_there_and_not_before() {
-    let mut shop = Shop::open();
+    let mut shop = Shop::open(Server::mysql());
     shop.buy();
     let log = shop.block_on(topics::open(&shop.kafka.url()));
     let run = MadeRun::new(1, today(), now_ms());

@@ -9,15 +9,63 @@ use linli_schemas::EventTime;
 use linli_schemas::shop::{Shards, statements};
 use linli_schemas::zone::Zone;
 use linli_tests::program;
-use linli_tests::stack::{Kafka, Mysql};
+use linli_tests::stack::{Kafka, MariaDb, Mysql};
 use mysql_async::prelude::{FromRow, Queryable};
 use mysql_async::{Conn, Opts};
 
 use crate::runs::{Key, SKUS, SUPPLIERS, cost};
 use crate::{DEADLINE, PARTITIONS};
 
+/// A server of either kind.
+pub enum Server {
+    Mysql(Mysql),
+    MariaDb(MariaDb),
+}
+
+impl Server {
+    pub fn mysql() -> Server {
+        Server::Mysql(Mysql::start())
+    }
+
+    pub fn mariadb() -> Server {
+        Server::MariaDb(MariaDb::start())
+    }
+
+    pub fn url(&self) -> String {
+        match self {
+            Server::Mysql(server) => server.url(),
+            Server::MariaDb(server) => server.url(),
+        }
+    }
+
+    pub fn kill(&mut self) {
+        match self {
+            Server::Mysql(server) => server.kill(),
+            Server::MariaDb(server) => server.kill(),
+        }
+    }
+
+    /// Starts it again.
+    pub fn run(&mut self) {
+        let started = match self {
+            Server::Mysql(server) => server.run(),
+            Server::MariaDb(server) => server.run(),
+        };
+        started.expect("the server starts again");
+    }
+
+    /// A connection to it, with the shop's tables made.
+    pub async fn with_tables(&self) -> Conn {
+        let mut conn = Conn::new(Opts::from_url(&self.url()).expect("a URL")).await.expect("the server answers");
+        for statement in statements(&Shards::default()) {
+            conn.query_drop(&statement.sql).await.unwrap_or_else(|error| panic!("{}: {error}", statement.sql));
+        }
+        conn
+    }
+}
+
 pub struct Shop {
-    pub mysql: Mysql,
+    pub server: Server,
     pub kafka: Kafka,
     pub folder: tempfile::TempDir,
     runtime: tokio::runtime::Runtime,
@@ -25,14 +73,11 @@ pub struct Shop {
 }
 
 impl Shop {
-    pub fn open() -> Shop {
-        let (mysql, kafka) = (Mysql::start(), Kafka::start());
+    pub fn open(server: Server) -> Shop {
+        let kafka = Kafka::start();
         let runtime = tokio::runtime::Runtime::new().expect("threads can be started");
         let conn = runtime.block_on(async {
-            let mut conn = Conn::new(Opts::from_url(&mysql.url()).expect("a URL")).await.expect("the server answers");
-            for statement in statements(&Shards::default()) {
-                conn.query_drop(&statement.sql).await.unwrap_or_else(|error| panic!("{}: {error}", statement.sql));
-            }
+            let mut conn = server.with_tables().await;
             let sku = |sku: i64| {
                 let (supplier, fen) = (sku % SUPPLIERS + 1, cost(sku));
                 format!("({sku}, 1, {supplier}, 't', 't', 's', 99, {fen} / 100, {}, now(3))", 1 + sku % 9)
@@ -47,7 +92,7 @@ impl Shop {
             conn
         });
         let folder = tempfile::tempdir().expect("a temporary folder");
-        Shop { mysql, kafka, folder, runtime, conn }
+        Shop { server, kafka, folder, runtime, conn }
     }
 
     pub fn block_on<T>(&self, work: impl Future<Output = T>) -> T {
@@ -65,7 +110,7 @@ impl Shop {
 
     pub fn linli(&self, arguments: &[&str]) -> Command {
         let mut command = program::linli(arguments);
-        let (shop, log) = (self.mysql.url(), self.kafka.url());
+        let (shop, log) = (self.server.url(), self.kafka.url());
         command.args(["--shop", &shop, "--log", &log, "--json", "--verbosity", "info"]);
         command.args(["--partitions", &PARTITIONS.to_string()]);
         command
