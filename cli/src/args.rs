@@ -339,6 +339,13 @@ pub struct ForecastRunArgs {
     /// Run though the warehouse's newest sale is older than the day.
     #[arg(long)]
     pub stale: bool,
+    /// Release a line that waits for a person, by warehouse and SKU, with the pieces that are to be ordered where the sum
+    /// is not to hold; may be given several times.
+    #[arg(long = "release", value_name = "WAREHOUSE/SKU[=PIECES]", requires = "by")]
+    pub releases: Vec<String>,
+    /// Who releases; it is told with the line.
+    #[arg(long, value_name = "NAME", requires = "releases")]
+    pub by: Option<String>,
 }
 
 #[derive(Args, Debug)]

@@ -18,6 +18,7 @@ mod patient;
 pub mod plan;
 mod policy;
 pub mod publish;
+mod release;
 pub mod simulation;
 mod sql;
 pub mod stock;
@@ -26,4 +27,5 @@ pub mod value;
 
 pub use line::{Conflict, Hold, Line, Place, Situation, order};
 pub use policy::{Fate, Margins, Outlook, Policy, Quantile, Rule};
+pub use release::{Release, Released};
 pub use terms::{Addend, Sum, Term, Terms};

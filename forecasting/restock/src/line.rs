@@ -147,6 +147,7 @@ pub fn order(date: NaiveDate, situation: &Situation, outlook: &Outlook, policy: 
         min_order: situation.min_order,
         recent_max: situation.recent_max.map(rounded),
         guard_multiple: rounded(policy.guard_multiple),
+        released: None,
     };
     let sum = terms.sum();
     let life_demand = life_until.filter(|_| newsvendor && sound).map(|until| {

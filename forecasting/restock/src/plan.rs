@@ -12,6 +12,7 @@ use crate::books::{Books, Problem, Shares, Shelf};
 use crate::history::SeriesOf;
 use crate::line::{Hold, Line, Place, Situation, order};
 use crate::policy::{Outlook, Policy};
+use crate::release::Release;
 
 /// What is the same for all lines of a run.
 #[derive(Clone, Debug)]
@@ -23,6 +24,8 @@ pub struct Frame<'a> {
     pub now_ms: i64,
     pub policy: &'a Policy,
     pub shares: Shares,
+    /// Lines of which a person has decided.
+    pub releases: BTreeMap<Shelf, Release>,
 }
 
 /// A line with the instant until which the supplier takes it, epoch ms.
@@ -77,6 +80,9 @@ pub fn plan(frame: &Frame<'_>, books: &Books, outlooks: &HashMap<Shelf, Outlook>
         if must_order_by < frame.now_ms && line.quantity > 0 {
             line.holds.push(Hold::CutOffMissed);
             plan.problems.push(Problem::CutOffMissed { supplier_id: sku.supplier_id, must_order_by });
+        }
+        if let Some(release) = frame.releases.get(shelf) {
+            line.release(release);
         }
         plan.lines.push(Planned { line, must_order_by });
     }

@@ -4,6 +4,7 @@ use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 
 use crate::policy::Quantile;
+use crate::release::Released;
 
 /// Everything that the quantity of a line comes from.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -50,6 +51,9 @@ pub struct Terms {
     pub recent_max: Option<f64>,
     /// A quantity beyond `guard_multiple × recent_max × cover_days` waits for a person.
     pub guard_multiple: f64,
+    /// A person's word on the line, where there was one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub released: Option<Released>,
 }
 
 /// A summand.
@@ -73,6 +77,8 @@ pub enum Term {
     ShelfCover,
     /// Nothing at all: what can be sold is less than a pack or the supplier's minimum.
     BelowMinimum,
+    /// To what a person wants instead.
+    Release,
 }
 
 /// Pieces that a term adds or takes away.
@@ -125,8 +131,16 @@ impl Terms {
     }
 
     /// The quantity to order. Of two bounds that cannot both hold the stronger stands: what can be sold before it expires,
-    /// then packs and the supplier's minimum, then `min_stock`.
+    /// then packs and the supplier's minimum, then `min_stock`. Over all of them stands what a person wants.
     pub fn sum(&self) -> Sum {
+        let mut sum = self.computed();
+        if let Some(pieces) = self.released.as_ref().and_then(|released| released.pieces) {
+            sum.add(Term::Release, pieces - sum.quantity);
+        }
+        sum
+    }
+
+    fn computed(&self) -> Sum {
         let mut sum = Sum { quantity: 0, addends: Vec::new() };
         let pack = self.pack.max(1);
         sum.add(Term::Level, pieces(self.wanted));

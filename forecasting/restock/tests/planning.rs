@@ -1,4 +1,4 @@
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use chrono::NaiveTime;
 use linli_forecasting::demand::{DemandModel, SeriesForecast};
@@ -7,7 +7,7 @@ use linli_restock::books::{Books, OnHand, Problem, Shares, Sku, UnderWay};
 use linli_restock::history::SeriesOf;
 use linli_restock::plan::{Frame, Plan, plan, reconcile};
 use linli_restock::stock::Batch;
-use linli_restock::{Hold, Outlook, Place, Policy};
+use linli_restock::{Hold, Outlook, Place, Policy, Release};
 use linli_schemas::zone::Zone;
 
 use crate::shop::{RICE, TOMATO, books, history, today};
@@ -35,7 +35,14 @@ fn outlooks() -> HashMap<(i64, i64), Outlook> {
 
 fn planned(books: &Books, outlooks: &HashMap<(i64, i64), Outlook>, now_ms: i64) -> Plan {
     let policy = Policy::newsvendor();
-    let frame = Frame { date: today(), zone: Zone::SHANGHAI, now_ms, policy: &policy, shares: Shares::default() };
+    let frame = Frame {
+        date: today(),
+        zone: Zone::SHANGHAI,
+        now_ms,
+        policy: &policy,
+        shares: Shares::default(),
+        releases: BTreeMap::new(),
+    };
     let recent = outlooks.iter().map(|(shelf, outlook)| (*shelf, outlook.mean_total(1) * 2.0)).collect();
     plan(&frame, books, outlooks, &recent)
 }
@@ -73,8 +80,14 @@ fn what_cannot_be_relied_on_is_held_and_listed_and_the_rest_goes_on() {
     outlooks.insert((1, RICE), outlook(f64::NAN));
     outlooks.insert((2, RICE), outlook(5_000.0));
     let policy = Policy::newsvendor();
-    let frame =
-        Frame { date: today(), zone: Zone::SHANGHAI, now_ms: now_ms(), policy: &policy, shares: Shares::default() };
+    let frame = Frame {
+        date: today(),
+        zone: Zone::SHANGHAI,
+        now_ms: now_ms(),
+        policy: &policy,
+        shares: Shares::default(),
+        releases: BTreeMap::new(),
+    };
     let recent = [((2, RICE), 2.0)].into();
     let plan = plan(&frame, &books, &outlooks, &recent);
     let holds = |warehouse_id, sku| {
@@ -95,6 +108,35 @@ fn what_cannot_be_relied_on_is_held_and_listed_and_the_rest_goes_on() {
             Problem::UnknownSku { sku_id: 14 },
         ]
     );
+}
+
+#[test]
+fn a_person_releases_lines_that_wait_and_orders_other_quantities() {
+    let mut books = books();
+    books.stock.insert((1, 12), OnHand { on_hand: 0, reserved: 0, min_stock: 2 });
+    books.skus.insert(12, Sku { cost: None, ..crate::shop::sku(12, None) });
+    let policy = Policy::newsvendor();
+    let release = |pieces| Release { by: "Li Wei".to_owned(), pieces };
+    let releases = [((1, 12), release(None)), ((2, RICE), release(Some(7)))].into();
+    let frame = Frame {
+        date: today(),
+        zone: Zone::SHANGHAI,
+        now_ms: now_ms(),
+        policy: &policy,
+        shares: Shares::default(),
+        releases,
+    };
+    let plan = plan(&frame, &books, &outlooks(), &HashMap::new());
+    let line = |warehouse_id, sku| {
+        let wanted = Place { warehouse_id, community_id: 0 };
+        let found = plan.lines.iter().find(|planned| planned.line.place == wanted && planned.line.sku_id == sku);
+        found.expect("a line").line.clone()
+    };
+    let released = line(1, 12);
+    assert_eq!((released.quantity, released.holds), (2, vec![]));
+    assert_eq!(released.terms.released.expect("released").holds, [Hold::NoForecast, Hold::NoCost]);
+    assert_eq!(line(2, RICE).quantity, 7);
+    assert_eq!(line(1, RICE).terms.released, None);
 }
 
 #[test]

@@ -6,7 +6,7 @@ use chrono::{Days, NaiveDate, NaiveTime};
 use linli_forecasting::distribution::Summary;
 use linli_restock::calendar::{Calendar, Weekdays};
 use linli_restock::stock::Batch;
-use linli_restock::{Conflict, Line, Margins, Outlook, Place, Policy, Rule, Situation, Term, Terms, order};
+use linli_restock::{Conflict, Line, Margins, Outlook, Place, Policy, Release, Rule, Situation, Term, Terms, order};
 use proptest::prelude::*;
 
 fn today() -> NaiveDate {
@@ -200,6 +200,23 @@ proptest! {
         prop_assert_eq!(&read, &line);
         let again = Terms::sum(&read.terms);
         prop_assert_eq!((again.quantity, &again.addends), (line.quantity, &line.sum));
+    }
+
+    #[test]
+    fn a_person_stands_over_the_sum_and_the_line_says_by_how_much(
+        case in any_case(), pieces in prop::option::of(-5_i64..2_000),
+    ) {
+        let held = seen(&case).line;
+        let mut line = held.clone();
+        line.release(&Release { by: "Li Wei".to_owned(), pieces });
+        prop_assert_eq!(line.quantity, pieces.map_or(held.quantity, |pieces| pieces.max(0)));
+        prop_assert!(line.holds.is_empty());
+        prop_assert_eq!(line.sum.iter().map(|addend| addend.pieces).sum::<i64>(), line.quantity);
+        let text = serde_json::to_string(&line).expect("it is written");
+        let read: Line = serde_json::from_str(&text).expect("it is read");
+        prop_assert_eq!(Terms::sum(&read.terms).quantity, line.quantity);
+        prop_assert_eq!(read.terms.released.map(|released| released.holds), Some(held.holds));
+        prop_assert_eq!(&line.sum[..held.sum.len()], &held.sum[..], "the sum itself is told all the same");
     }
 
     #[test]

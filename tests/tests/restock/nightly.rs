@@ -208,7 +208,27 @@ fn night(server: Server) {
     assert_eq!(now[&(2, 2)].0, lines[&(2, 2)].0);
 
     judged(dir);
+    released(&mut books, dir, &after);
     others(&mut books, dir);
+}
+
+/// What waits is listed, and ordered when somebody says so.
+fn released(books: &mut Books, dir: &Path, before: &serde_json::Value) {
+    let waiting = before["waiting"].as_array().expect("a list");
+    let of_sku = |line: &serde_json::Value| line["sku_id"] == UNPRICED && line["holds"][0]["hold"] == "no_cost";
+    assert!(waiting.len() == 2 && waiting.iter().all(of_sku), "{before}");
+    let run = |more: &[&str]| program::run(books.night(dir, today()).args(more));
+    failed(&run(&["--release", "9/9", "--by", "李伟"]), 4, "has no such line");
+    failed(&run(&["--release", "1-3", "--by", "李伟"]), 2, "names no line");
+    assert_eq!(run(&["--release", "1/3"]).code, Some(2), "somebody has to say so");
+    let report = run(&["--release", "1/3", "--release", "2/3=17", "--by", "李伟"]).succeeded().json();
+    assert_eq!((&report["held"], &report["released"]), (&0.into(), &2.into()), "{report}");
+    let lines = shown(books);
+    let (first, second) = (&lines[&(1, UNPRICED)], &lines[&(2, UNPRICED)]);
+    assert_eq!((first.1.as_str(), second.1.as_str(), second.0), ("ready", "ready", 17));
+    assert_eq!(second.2.sum.last().map(|addend| addend.term.as_str()), Some("release"), "{:?}", second.2);
+    assert_eq!(second.2.terms["released"]["by"], "李伟");
+    assert_eq!(first.2.terms["released"]["holds"][0]["hold"], "no_cost");
 }
 
 /// How good the first evening's forecast of yesterday was, and what will spoil.

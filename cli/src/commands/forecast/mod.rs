@@ -12,4 +12,5 @@ mod oracle;
 mod panel_files;
 pub mod publish;
 mod record;
+mod release;
 pub mod run;

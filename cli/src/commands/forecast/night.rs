@@ -5,18 +5,18 @@ use std::collections::{BTreeMap, HashMap};
 use chrono::{Days, NaiveDate, Timelike};
 use linli_forecasting::demand::SeriesForecast;
 use linli_restock::books::mysql::{Read, Reader, Span};
-use linli_restock::books::{Books, Shares};
+use linli_restock::books::{Books, Shares, Shelf};
 use linli_restock::expiry::{AtRisk, at_risk};
 use linli_restock::history::{Built, HISTORY_DAYS, History, Sale};
 use linli_restock::plan::{Frame, Plan, RecentMax, plan, reconcile};
 use linli_restock::value::{Group, Value, compare};
-use linli_restock::{Policy, models};
+use linli_restock::{Policy, Release, models};
 use linli_schemas::EventTime;
 use linli_schemas::forecast::RunId;
 use linli_warehouse::{Warehouse, query};
 use sha2::{Digest, Sha256};
 
-use super::{holidays, record};
+use super::{holidays, record, release};
 use crate::args::ForecastRunArgs;
 use crate::config::{Forecast, PolicyName};
 use crate::failure::{Failure, Kind, Outcome};
@@ -101,6 +101,7 @@ pub async fn make(
     date: NaiveDate,
 ) -> Outcome<Made> {
     let settings = &parts.config.forecast;
+    let releases = release::parse(&args.releases, args.by.as_deref())?;
     let stages = output.progress(4, "run");
     stages.set_message("books");
     let open = EventTime(parts.clock.now_ms()) < parts.zone.midnight(date + Days::new(1));
@@ -111,7 +112,7 @@ pub async fn make(
     fill(&mut history, args, (parts, warehouse)).await?;
     history.promoted = promoted;
     history.holidays = holidays::parse(&settings.holidays)?;
-    let run = id((policy, settings), &books, &history);
+    let run = id((policy, settings, &releases), &books, &history);
     stages.inc(1);
     stages.set_message("forecasts");
     let mut built = history.panel(&books, settings.horizon)?;
@@ -132,8 +133,9 @@ pub async fn make(
         recent.insert(shelf, most.fold(0.0, f64::max));
     }
     let shares = Shares { goodwill_percent: settings.goodwill_percent, holding_e4: settings.holding_e4 };
-    let frame = Frame { date, zone: parts.zone, now_ms: parts.clock.now_ms(), policy, shares };
+    let frame = Frame { date, zone: parts.zone, now_ms: parts.clock.now_ms(), policy, shares, releases };
     let mut plan = plan(&frame, &books, &outlooks, &recent);
+    release::found(&frame.releases, &plan)?;
     plan.problems.append(&mut built.problems);
     plan.problems.sort();
     plan.problems.dedup();
@@ -198,11 +200,18 @@ fn of_number(day: u16) -> NaiveDate {
 }
 
 /// Names a run: the same inputs on the same day make the same run.
-fn id((policy, settings): (&Policy, &Forecast), books: &Books, history: &History) -> RunId {
+fn id(
+    (policy, settings, releases): (&Policy, &Forecast, &BTreeMap<Shelf, Release>),
+    books: &Books,
+    history: &History,
+) -> RunId {
     let mut hash = Sha256::new();
     hash.update(env!("CARGO_PKG_VERSION"));
     hash.update(format!("{} {} {}", settings.horizon, settings.publish_days, history.open));
-    hash.update(format!("{policy:?}{books:?}{:?}{:?}{:?}", history.promoted, history.holidays, history.sold_out));
+    hash.update(format!(
+        "{policy:?}{releases:?}{books:?}{:?}{:?}{:?}",
+        history.promoted, history.holidays, history.sold_out
+    ));
     // Rows come in any order: their sum does not.
     let mut sales: Vec<&Sale> = history.sales.iter().collect();
     sales.sort_unstable_by_key(|sale| (sale.community_id, sale.sku_id, sale.date));

@@ -5,10 +5,10 @@ use std::io::{BufWriter, Write};
 use std::path::Path;
 
 use linli_connectors::log::{NewRecord, SharedLog};
-use linli_restock::Policy;
 use linli_restock::books::Problem;
 use linli_restock::plan::Planned;
 use linli_restock::publish::{Begun, RUNS_KEPT, Run, Totals, record as line_record};
+use linli_restock::{Hold, Line, Policy};
 use linli_schemas::alert::Alert;
 use linli_schemas::forecast::{Day, DemandRecord, DemandStep, End, RestockLine, RestockRecord, RunId};
 use linli_schemas::partition::partition_of;
@@ -41,12 +41,31 @@ struct Report {
     pieces: i64,
     /// Lines that wait for a person.
     held: usize,
+    /// The first of them.
+    waiting: Vec<Waiting>,
+    /// Lines that a person released.
+    released: usize,
     conflicts: usize,
     /// Batches that will not be sold before they expire, and what that costs, fen.
     at_risk: usize,
     loss: i64,
     problems: Vec<Problem>,
 }
+
+/// A line that waits for a person.
+#[derive(Debug, Serialize)]
+struct Waiting {
+    supplier_id: i64,
+    warehouse_id: i64,
+    sku_id: i64,
+    quantity: i64,
+    holds: Vec<Hold>,
+}
+
+/// Lines that wait for a person and are listed; the shop's tables hold all.
+const WAITING_LISTED: usize = 1_000;
+/// Those that a text shows.
+const WAITING_SHOWN: usize = 20;
 
 pub async fn run(args: &ForecastRunArgs, parts: &Parts, output: &Output) -> Outcome {
     let settings = &parts.config.forecast;
@@ -161,6 +180,7 @@ fn write(path: &Path, made: &Made, publish_days: usize, now_ms: i64) -> Outcome 
 
 fn report(made: &Made, policy: &Policy) -> Report {
     let lines = &made.plan.lines;
+    let held = || lines.iter().filter(|planned| !planned.line.holds.is_empty());
     Report {
         run: made.run.clone(),
         date: made.date.to_string(),
@@ -170,11 +190,41 @@ fn report(made: &Made, policy: &Policy) -> Report {
         lines: lines.len(),
         ordered: lines.iter().filter(|planned| planned.line.quantity > 0).count(),
         pieces: lines.iter().map(|planned| planned.line.quantity).sum(),
-        held: lines.iter().filter(|planned| !planned.line.holds.is_empty()).count(),
+        held: held().count(),
+        waiting: held().take(WAITING_LISTED).map(|planned| waiting(&planned.line)).collect(),
+        released: lines.iter().filter(|planned| planned.line.terms.released.is_some()).count(),
         conflicts: lines.iter().filter(|planned| !planned.line.conflicts.is_empty()).count(),
         at_risk: made.at_risk.len(),
         loss: made.at_risk.iter().map(|of| of.loss).sum(),
         problems: made.plan.problems.clone(),
+    }
+}
+
+fn waiting(line: &Line) -> Waiting {
+    Waiting {
+        supplier_id: line.supplier_id,
+        warehouse_id: line.place.warehouse_id,
+        sku_id: line.sku_id,
+        quantity: line.quantity,
+        holds: line.holds.clone(),
+    }
+}
+
+/// Lines that wait, by the name under which they are released.
+fn waiting_text(report: &Report, text: &mut String) {
+    for Waiting { warehouse_id, sku_id, quantity, holds, .. } in report.waiting.iter().take(WAITING_SHOWN) {
+        let names = holds.iter().filter_map(|hold| {
+            let value = serde_json::to_value(hold).ok()?;
+            Some(value["hold"].as_str()?.replace('_', " "))
+        });
+        let names = names.collect::<Vec<_>>().join(", ");
+        text.push_str(&format!("\n  {warehouse_id}/{sku_id} waits: {quantity} pieces, {names}"));
+    }
+    if report.held > WAITING_SHOWN {
+        text.push_str(&format!("\n  … and {} more", report.held - WAITING_SHOWN));
+    }
+    if report.held > 0 {
+        text.push_str("\n  the same command with --release WAREHOUSE/SKU[=PIECES] --by NAME releases a line");
     }
 }
 
@@ -185,6 +235,7 @@ fn text(report: &Report) -> String {
          {held} wait for a person, {conflicts} hold a conflict; {at_risk} batches will not be sold in time, \
          a loss of {loss} fen"
     );
+    waiting_text(report, &mut text);
     let mut kinds: BTreeMap<String, usize> = BTreeMap::new();
     for problem in &report.problems {
         let kind = serde_json::to_value(problem).ok().and_then(|value| Some(value["problem"].as_str()?.to_owned()));

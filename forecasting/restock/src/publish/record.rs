@@ -55,7 +55,7 @@ mod tests {
     use linli_schemas::forecast::RestockRecord;
 
     use super::*;
-    use crate::{Addend, Conflict, Hold, Place, Term};
+    use crate::{Addend, Conflict, Hold, Place, Released, Term};
 
     #[test]
     fn a_published_line_is_the_line_and_its_sum_is_computed_again() {
@@ -82,6 +82,11 @@ mod tests {
             min_order: 0,
             recent_max: None,
             guard_multiple: 3.0,
+            released: Some(Released {
+                by: "李伟".to_owned(),
+                pieces: None,
+                holds: vec![Hold::Absurd { most: 0.1 + 0.2 }],
+            }),
         };
         let sum = terms.sum();
         let line = Line {
