@@ -162,9 +162,9 @@ stored!(
 );
 
 /// Writes rows, a bounded number at a time.
-pub async fn put<R: Stored>(warehouse: &Warehouse, rows: impl IntoIterator<Item = R>) -> Result<u64>
+pub async fn put<R>(warehouse: &Warehouse, rows: impl IntoIterator<Item = R>) -> Result<u64>
 where
-    for<'a> R: Row<Value<'a> = R>,
+    for<'a> R: Stored + Row<Value<'a> = R>,
 {
     let failed = |error| {
         let mut failure = warehouse.failure(error);

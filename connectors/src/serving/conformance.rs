@@ -274,7 +274,7 @@ async fn what_cannot_be_kept_is_rejected(subject: Subject) {
     let store = (subject.open)().await;
     let too_long = Upsert { value: vec![0; VALUE_BYTES_MAX + 1].into(), ..upsert("rejected", "f", 1, "") };
     for refused in [too_long, upsert(INCARNATION_KEY, "f", 1, "v")] {
-        let error = store.upsert(&[upsert("rejected", "g", 1, "v"), refused]).await.err().expect("it is refused");
+        let error = store.upsert(&[upsert("rejected", "g", 1, "v"), refused]).await.expect_err("it is refused");
         assert_eq!(error.kind, ErrorKind::Reject);
     }
     assert!(read(&store, "rejected").await.is_empty(), "nothing of a refused batch is written");

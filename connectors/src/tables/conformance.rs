@@ -187,7 +187,7 @@ async fn parameters_are_bound_by_name(tables: Tables) {
         .fetch_one::<String>()
         .await
         .map_err(|error| tables.error(error));
-    assert_eq!(missing.err().expect("a missing parameter is an error").kind, ErrorKind::Config);
+    assert_eq!(missing.expect_err("a missing parameter is an error").kind, ErrorKind::Config);
 }
 
 #[derive(Clone, Debug, PartialEq, Row, Serialize, Deserialize)]
@@ -244,11 +244,11 @@ async fn errors_say_what_to_do(tables: Tables) {
 async fn a_refused_block_leaves_nothing(tables: Tables) {
     execute(&tables, "CREATE TABLE refused (id UInt64, name String, CONSTRAINT small CHECK id < 5000) ENGINE = MergeTree ORDER BY id").await;
     let rows: Vec<Named> = (0..10_000).map(|id| Named { id, name: "x".repeat(100) }).collect();
-    let error = tables.insert("refused", "t", &rows).await.err().expect("the constraint holds");
+    let error = tables.insert("refused", "t", &rows).await.expect_err("the constraint holds");
     assert!(error.to_string().contains("refused") && !error.is_retry(), "{error}");
     assert_eq!(count(&tables, "refused").await, 0);
     tables.insert("refused", "t", &rows[..5_000]).await.expect("good rows go in");
-    let missing = tables.insert("nowhere", "t", &rows).await.err().expect("there is no such table");
+    let missing = tables.insert("nowhere", "t", &rows).await.expect_err("there is no such table");
     assert_eq!(missing.kind, ErrorKind::Config, "{missing}");
 }
 
@@ -276,7 +276,7 @@ async fn databases_are_apart(tables: Tables) {
     let elsewhere = tables.client().clone().with_database("default");
     let error =
         elsewhere.query("SELECT count() FROM apart").fetch_one::<u64>().await.map_err(|error| tables.error(error));
-    assert_eq!(error.err().expect("another database does not have it").kind, ErrorKind::Config);
+    assert_eq!(error.expect_err("another database does not have it").kind, ErrorKind::Config);
     let qualified = format!("`{}`.apart", tables.database());
     assert_eq!(count(&tables, &qualified).await, 0);
     let missing = tables.client().clone().with_database("no_such_database");
@@ -293,6 +293,6 @@ async fn settings_end_with_their_request(tables: Tables) {
     let slow = tables.client().clone().with_setting("max_execution_time", "0.2");
     let stopped =
         slow.query("SELECT count() FROM numbers(1000000000000) WHERE sipHash64(number) = 1").fetch_one::<u64>().await;
-    let error = stopped.map_err(|error| tables.error(error)).err().expect("it is stopped");
+    let error = stopped.map_err(|error| tables.error(error)).expect_err("it is stopped");
     assert_eq!(error.kind, ErrorKind::Retry, "{error}");
 }

@@ -38,6 +38,9 @@ pub struct Promoted {
 /// Days on which a shelf was empty for so long that what was sold does not tell what was wanted.
 pub type SoldOut = BTreeSet<(Shelf, NaiveDate)>;
 
+/// Day and pieces of a series.
+type Sold = Vec<(usize, i64)>;
+
 /// What a panel is made of.
 #[derive(Clone, Debug, Default)]
 pub struct History {
@@ -131,9 +134,9 @@ impl History {
         (self.first() <= date && date <= self.date).then(|| days_between(self.first(), date) as usize)
     }
 
-    /// Day and pieces, by series of both levels.
-    fn sold(&self, books: &Books) -> (HashMap<SeriesOf, Vec<(usize, i64)>>, Vec<Problem>) {
-        let mut sold: HashMap<SeriesOf, Vec<(usize, i64)>> = HashMap::new();
+    /// By series of both levels.
+    fn sold(&self, books: &Books) -> (HashMap<SeriesOf, Sold>, Vec<Problem>) {
+        let mut sold: HashMap<SeriesOf, Sold> = HashMap::new();
         let mut problems = BTreeSet::new();
         for sale in &self.sales {
             let Some(day) = self.day_of(sale.date) else { continue };

@@ -144,14 +144,14 @@ fn a_cut_off_that_is_over_and_a_minimum_that_is_not_reached_wait_for_a_person() 
     let mut books = books();
     let supplier = books.suppliers.get_mut(&501).expect("the supplier");
     supplier.calendar.cut_off = NaiveTime::from_hms_opt(20, 30, 0).expect("a time");
-    supplier.min_amount = 100_000_00;
+    supplier.min_amount = 10_000_000;
     let plan = planned(&books, &outlooks(), now_ms());
     assert!(plan.lines.iter().all(|planned| planned.line.holds == [Hold::CutOffMissed]));
     let [Problem::BelowMinimumAmount { amount, minimum, .. }, Problem::CutOffMissed { .. }] = plan.problems[..] else {
         panic!("{:?}", plan.problems);
     };
     let worth: i64 = plan.lines.iter().map(|planned| planned.line.quantity * 700).sum();
-    assert_eq!((amount, minimum), (worth, 100_000_00));
+    assert_eq!((amount, minimum), (worth, 10_000_000));
 }
 
 #[test]

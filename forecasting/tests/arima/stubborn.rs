@@ -69,7 +69,8 @@ fn degenerate_series_have_an_answer_or_a_reason() {
     let tiny: Vec<f64> = line.iter().map(|value| value.sin() * 1e-300).collect();
     let huge: Vec<f64> = line.iter().map(|value| value.sin() * 1e99).collect();
     let far: Vec<f64> = line.iter().map(|value| 1e12 + value.sin()).collect();
-    let holes: Vec<f64> = line.iter().map(|t| if *t as usize % 3 == 0 { t.cos() } else { f64::NAN }).collect();
+    let holes: Vec<f64> =
+        line.iter().map(|t| if (*t as usize).is_multiple_of(3) { t.cos() } else { f64::NAN }).collect();
     let all = [
         vec![],
         vec![0.0],

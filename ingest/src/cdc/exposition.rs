@@ -152,7 +152,8 @@ mod tests {
     fn what_is_exposed_is_explained_and_nothing_else() {
         let mut names: Vec<&str> = METRICS.iter().map(|(name, ..)| *name).collect();
         let mut explained = explained();
-        (names.sort_unstable(), explained.sort_unstable());
+        names.sort_unstable();
+        explained.sort_unstable();
         assert_eq!(names, explained);
         for (name, kind, ..) in &METRICS {
             assert_eq!(matches!(kind, Kind::Counter), name.ends_with("_total"), "{name}");

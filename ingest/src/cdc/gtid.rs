@@ -105,10 +105,9 @@ impl MysqlGtids {
 
     /// As the dump command takes it. Tags are left out where there are none; older servers know none.
     pub fn encode(&self) -> Vec<u8> {
-        let mut by_uuid: Vec<([u8; 16], &str, &[(u64, u64)])> = Vec::new();
-        for ((uuid, tag), intervals) in &self.sets {
-            by_uuid.push((uuid_bytes(uuid).unwrap_or_default(), tag, intervals));
-        }
+        let sets = self.sets.iter();
+        let by_uuid: Vec<_> =
+            sets.map(|((uuid, tag), intervals)| (uuid_bytes(uuid).unwrap_or_default(), tag, intervals)).collect();
         let tagged = by_uuid.iter().any(|(_, tag, _)| !tag.is_empty());
         let count = by_uuid.len() as u64;
         let head = if tagged { 1 << 56 | count << 8 | 1 } else { count };

@@ -70,7 +70,8 @@ mod tests {
         let text = include_str!("../../METRICS.md");
         let explained = text.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next());
         let mut explained: Vec<&str> = explained.filter(|name| name.starts_with("linli_collect_")).collect();
-        (names.sort_unstable(), explained.sort_unstable());
+        names.sort_unstable();
+        explained.sort_unstable();
         assert_eq!(names, explained);
     }
 }

@@ -210,7 +210,7 @@ impl Shard {
         self.since.clear();
         (self.redeliver, self.watermark) = (false, None);
         self.deltas.push(output.delta);
-        if self.epochs % 3 == 0 {
+        if self.epochs.is_multiple_of(3) {
             self.base = Some(self.task.base());
             self.deltas.clear();
         }

@@ -50,7 +50,7 @@ async fn a_restarted_redis_is_met_again_as_another_incarnation() {
     let store = serving::open(&url, options("restart")).await.expect("the store opens");
     let before = store.incarnation().await.expect("an incarnation");
     redis.lock().expect("no panic").kill();
-    let error = store.incarnation().await.err().expect("nobody answers");
+    let error = store.incarnation().await.expect_err("nobody answers");
     assert_eq!(error.kind, ErrorKind::Retry);
     redis.lock().expect("no panic").run().expect("Redis starts again");
     assert_ne!(store.incarnation().await.expect("the same handle goes on"), before);

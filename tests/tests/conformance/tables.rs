@@ -40,7 +40,7 @@ async fn what_is_written_survives_the_end_and_the_death_of_the_engine() {
     assert_eq!(tables.fetch_all::<u64>("SELECT n FROM kept ORDER BY n").await.expect("rows"), [1, 2]);
     tables.execute("INSERT INTO kept VALUES (3)").await.expect("an insert");
     kill(tables.engine_pid().expect("a process of its own"));
-    let error = tables.ping().await.err().expect("nobody answers");
+    let error = tables.ping().await.expect_err("nobody answers");
     assert_eq!(error.kind, ErrorKind::Retry, "{error}");
     drop(tables);
 

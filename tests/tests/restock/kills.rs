@@ -205,7 +205,7 @@ fn book_and_receive(shop: &mut Shop, log: &linli_connectors::log::SharedLog, run
         sku_id: key.3,
         answer: kind,
         quantity,
-        note: (n % 2 == 0).then(|| "明天送 tomorrow".to_owned()),
+        note: n.is_multiple_of(2).then(|| "明天送 tomorrow".to_owned()),
         answered_at: now_ms(),
         version,
     };

@@ -170,7 +170,7 @@ fn night(server: Server) {
         assert!(problems.contains(word), "{word}: {problems}");
     }
     let current: Vec<String> = books.query("select cast(run as char) from shop_0.restock_current");
-    assert_eq!(current, [run.clone()]);
+    assert_eq!(current, [run.as_str()]);
     let lines = shown(&mut books);
     assert_eq!(lines.len(), 2 * SKUS as usize);
     for ((warehouse, sku), (quantity, status, reason)) in &lines {

@@ -64,7 +64,7 @@ impl LiveView {
         let has_data = self.day(&state, Metric::GmvDay, day_start).next().is_some()
             || self.day(&state, Metric::UvDayTotal, day_start).next().is_some();
         if !has_data {
-            return self.from_warehouse(&mut state, clock_now, query, day_start, day_end).await;
+            return self.of_warehouse(&mut state, clock_now, query, day_start, day_end).await;
         }
         let as_of = self.as_of(&state, day_start);
         let (top_start, top_end) = self.top_window(query, as_of, now, day_start, day_end);
@@ -323,7 +323,7 @@ impl LiveView {
         rank(sums)
     }
 
-    async fn from_warehouse(
+    async fn of_warehouse(
         &self,
         state: &mut State,
         clock_now: i64,

@@ -117,7 +117,7 @@ fn pack(class: Class, goods: &Sku) -> i64 {
 /// All orders of a supplier's evening come late together.
 fn late_days(seed: u64, supplier_id: i64, days: usize) -> Vec<u8> {
     let random = SeededRandom::new(seed ^ xxh3_64(&supplier_id.to_le_bytes()));
-    (0..days).map(|_| u8::from(random.next_u64() % LATE_ONE_IN == 0)).collect()
+    (0..days).map(|_| u8::from(random.next_u64().is_multiple_of(LATE_ONE_IN))).collect()
 }
 
 fn labels(shop: &Shop, series: &DemandSeries) -> Labels {

@@ -251,7 +251,7 @@ mod tests {
         assert!(long[1].1[0] == 0.0 && long[1].1[1].is_nan() && long[1].1[2] == 4.0);
         let wide = read("series_id,d0,d1\na,1,\nb,2,3\n").expect("a table");
         assert!(wide[0].1[0] == 1.0 && wide[0].1[1].is_nan() && wide[1].1 == [2.0, 3.0]);
-        let message = |text| read(text).err().expect("refused").message;
+        let message = |text| read(text).expect_err("refused").message;
         assert!(message("series_id,x\na,1\n").contains("neither a column day"));
         assert!(message("series_id,day,units\na,4000,1\n").contains("t.csv, line 2: day 4000 is past"));
         assert!(message("series_id,d0\na,x\n").contains("is no number"));

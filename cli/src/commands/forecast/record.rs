@@ -13,7 +13,7 @@ use linli_schemas::EventTime;
 use linli_schemas::alert::{Alert, AlertState};
 use linli_schemas::forecast::{Day, DemandStep, LineStatus};
 use linli_warehouse::Warehouse;
-use linli_warehouse::restock::{self, ForecastRow, LineRow, NearExpiryRow, RunRow, ValueRow};
+use linli_warehouse::restock::{self, CategoryDay, ForecastRow, LineRow, NearExpiryRow, RunRow, ValueRow};
 
 use super::night::{Made, day_number};
 use crate::failure::{Failure, Kind, Outcome};
@@ -193,15 +193,16 @@ pub async fn value(
     restock::put(warehouse, rows.collect::<Vec<_>>()).await?;
     let last = day_number(date);
     let days = restock::category_days(warehouse, last.saturating_sub(DRIFT_DAYS as u16), last).await?;
-    let mut by_category: BTreeMap<i64, Vec<(u16, (f64, f64))>> = BTreeMap::new();
+    let mut by_category: BTreeMap<i64, Vec<CategoryDay>> = BTreeMap::new();
     for day in days {
-        by_category.entry(day.category_id).or_default().push((day.event_date, (day.forecast, day.sold)));
+        by_category.entry(day.category_id).or_default().push(day);
     }
     let EventTime(since) = parts.zone.midnight(date);
     let changes = by_category.iter().filter_map(|(category, days)| {
         let signal = |until: u16| {
-            let window = days.iter().filter(|(day, _)| *day <= until && *day + DRIFT_DAYS as u16 > until);
-            tracking_signal(&window.map(|(_, day)| *day).collect::<Vec<_>>()).unwrap_or(0.0)
+            let window =
+                days.iter().filter(|day| day.event_date <= until && day.event_date + DRIFT_DAYS as u16 > until);
+            tracking_signal(&window.map(|day| (day.forecast, day.sold)).collect::<Vec<_>>()).unwrap_or(0.0)
         };
         let (now, before) = (signal(last), signal(last.saturating_sub(1)));
         let state = match (now.abs() > DRIFT_LIMIT, before.abs() > DRIFT_LIMIT) {

@@ -396,7 +396,7 @@ impl Store {
     pub async fn remove_old(&mut self, kept: usize) -> Result<usize> {
         let good = self.complete_runs().await?;
         let current = self.current().await?;
-        let Some(oldest) = good.iter().take(kept).last() else { return Ok(0) };
+        let Some(oldest) = good.get(kept.min(good.len()).saturating_sub(1)) else { return Ok(0) };
         let sql = format!(
             "select o.run from `{0}`.restock_runs o join `{0}`.restock_runs k on k.run = ? where o.state <> 'removed' \
              and (o.business_date, o.started_at, o.run) < (k.business_date, k.started_at, k.run)",

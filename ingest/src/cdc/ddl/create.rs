@@ -258,7 +258,7 @@ fn number_of(token: &Token) -> Option<String> {
 }
 
 fn hex(digits: &str) -> Option<Vec<u8>> {
-    let digits = if digits.len() % 2 == 0 { digits.to_owned() } else { format!("0{digits}") };
+    let digits = if digits.len().is_multiple_of(2) { digits.to_owned() } else { format!("0{digits}") };
     let byte = |at: usize| u8::from_str_radix(digits.get(at..at + 2)?, 16).ok();
     (0..digits.len()).step_by(2).map(byte).collect()
 }

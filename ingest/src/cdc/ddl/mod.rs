@@ -200,10 +200,7 @@ impl Reading<'_> {
         }
         skip_words(&mut rest, &["if", "exists"]);
         let mut pairs = Vec::new();
-        loop {
-            let Some(from) = self.table_name(&mut rest) else {
-                break;
-            };
+        while let Some(from) = self.table_name(&mut rest) {
             while skip_word(&mut rest, "nowait")
                 || skip_word(&mut rest, "wait")
                 || matches!(rest.first(), Some(Token::Number(_)))
