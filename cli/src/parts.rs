@@ -104,14 +104,17 @@ impl Parts {
         if self.log_url().starts_with("kafka:") { self.log_for_batches(None).await } else { Ok(SharedLog::clone(log)) }
     }
 
-    async fn open_log(&self, url: &str) -> Outcome<SharedLog> {
-        let options = log::OpenOptions {
+    pub fn log_options(&self) -> log::OpenOptions {
+        log::OpenOptions {
             namespace: self.config.namespace.clone(),
             data_dir: Some(self.data_dir().to_owned()),
             client_id: "linli".to_owned(),
             clock: Arc::clone(&self.clock),
-        };
-        Ok(log::open(url, options).await?)
+        }
+    }
+
+    async fn open_log(&self, url: &str) -> Outcome<SharedLog> {
+        Ok(log::open(url, self.log_options()).await?)
     }
 
     /// The log, with every topic of ours on it.

@@ -4,6 +4,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::strict::{Object, int, named};
 
+/// The rule of a table that change capture cannot follow; the subject is `SERVER/DATABASE.TABLE`.
+pub const QUARANTINE: &str = "cdc.quarantine";
+
 /// The value of a record of topic `alerts`.
 ///
 /// A change of state: a record that repeats the last one of its key (`rule`, `subject`, `state`, `since`) is a repetition.

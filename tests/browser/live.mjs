@@ -5,12 +5,11 @@
 // Fails when a number does not move in time, a request fails, the console shows an error, the language is not what was
 // asked for, something is cut off sideways, or axe finds something serious. Screenshots are kept in either case.
 
-import { mkdirSync, readFileSync } from "node:fs";
-import { createRequire } from "node:module";
+import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 
-import { chromium } from "playwright-core";
+import { findings, launch, listen, SIZES } from "./browser.mjs";
 
 const { values: options } = parseArgs({
   options: {
@@ -26,12 +25,7 @@ if (!options.url) {
 }
 const url = options.url.replace(/\/$/, "");
 const deadlineMs = Number(options["deadline-s"]) * 1000;
-const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 
-const SIZES = {
-  desktop: { viewport: { width: 1440, height: 900 } },
-  phone: { viewport: { width: 390, height: 844 }, isMobile: true, hasTouch: true, deviceScaleFactor: 2 },
-};
 const CASES = [
   { name: "desktop-zh", size: "desktop", lang: "zh-CN", title: "实时 · 邻里" },
   { name: "desktop-en-dark", size: "desktop", lang: "en", theme: "dark", title: "Live · Linli" },
@@ -40,18 +34,7 @@ const CASES = [
 ];
 
 mkdirSync(options.out, { recursive: true });
-const browser = await chromium.launch({
-  executablePath: options.chromium,
-  args: [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-first-run",
-  ],
-});
+const browser = await launch(options.chromium);
 
 const failures = [];
 try {
@@ -71,20 +54,7 @@ async function watch({ name, size, lang, theme = "light", title }) {
   // The business's zone is shown whatever the browser's.
   const context = await browser.newContext({ ...SIZES[size], timezoneId: "America/New_York", locale: lang });
   const page = await context.newPage();
-  page.on("console", (message) => {
-    if (message.type() === "error" || message.type() === "warning") problems.push(`console: ${message.text()}`);
-  });
-  page.on("pageerror", (error) => problems.push(`script: ${error.message}`));
-  page.on("requestfailed", (request) => {
-    // The page closes its stream itself when the view changes.
-    const why = request.failure()?.errorText ?? "";
-    if (!(request.url().includes("/api/v1/stream") && why.includes("ERR_ABORTED"))) {
-      problems.push(`request failed: ${request.url()} ${why}`);
-    }
-  });
-  page.on("response", (response) => {
-    if (response.status() >= 400) problems.push(`status ${response.status()}: ${response.url()}`);
-  });
+  listen(page, problems);
   try {
     await page.goto(`${url}/live?lang=${lang}${theme === "dark" ? "&theme=dark" : ""}`, { waitUntil: "domcontentloaded" });
     await page.waitForSelector("[data-test=top-row]", { timeout: deadlineMs });
@@ -155,15 +125,4 @@ async function walk(page, size, problems) {
     const found = await page.evaluate(() => document.activeElement?.closest("[data-search]") !== null);
     if (!found) problems.push("the key / does not lead to the search");
   }
-}
-
-async function findings(page) {
-  await page.evaluate(axe);
-  const found = await page.evaluate(async () => {
-    const { violations } = await globalThis.axe.run(document, { resultTypes: ["violations"] });
-    return violations
-      .filter(({ impact }) => impact === "serious" || impact === "critical")
-      .map(({ id, nodes }) => `${id}: ${nodes.map((node) => node.target.join(" ")).slice(0, 3).join(", ")}`);
-  });
-  return found.map((text) => `axe: ${text}`);
 }

@@ -4,6 +4,7 @@
 
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use linli_connectors::blobs::SharedBlobs;
@@ -34,6 +35,7 @@ pub async fn run(parts: &Parts, args: &DemoArgs, output: &Output) -> Outcome {
         });
     }
     let (log, blobs) = (parts.log_with_topics().await?, parts.blobs().await?);
+    let alerts: Arc<SharedLog> = Arc::new(log.clone());
     let source = Source::prepare(parts, args, &log, &blobs, &shutdown, output).await?;
     let pipeline = Pipeline::start(parts, log, blobs, Stages::ALL).await?;
     let view = serve::live_view(parts, pipeline.serving.clone(), pipeline.warehouse().clone());
@@ -45,7 +47,7 @@ pub async fn run(parts: &Parts, args: &DemoArgs, output: &Output) -> Outcome {
     let close_page = CancellationToken::new();
     let page = {
         let (clock, close_page) = (parts.clock.clone(), close_page.clone());
-        tokio::spawn(async move { Ok(server.run(view, clock, close_page).await?) })
+        tokio::spawn(async move { Ok(server.run(view, alerts, clock, close_page).await?) })
     };
     let ran = pipeline
         .until_it_fails(async {

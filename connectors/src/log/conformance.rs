@@ -298,6 +298,8 @@ async fn an_offset_past_the_end_is_corrupt(open: Opener) {
 async fn unknown_topics_and_partitions(open: Opener) {
     let topic = "unknown-partitions";
     let log = opened(&open, topic, 2).await;
+    assert_eq!(in_time("count", log.partition_count(topic)).await.expect("a count"), Some(2));
+    assert_eq!(in_time("count", log.partition_count("there-is-no-such-topic")).await.expect("an answer"), None);
     for place in [at(topic, 2), at("there-is-no-such-topic", 0)] {
         let record = record(&place.topic, place.partition, "k", "v");
         let errors = [

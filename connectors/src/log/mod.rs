@@ -64,6 +64,9 @@ pub trait EventLog: Send + Sync {
     /// Makes the topics that are missing. A topic that exists with another partition count is an error of kind `Config`.
     async fn create_topics(&self, topics: &[TopicSpec]) -> Result<()>;
 
+    /// How many partitions a topic has; `None` where there is no such topic.
+    async fn partition_count(&self, topic: &str) -> Result<Option<u32>>;
+
     /// Appends in order, per partition; returns once all of it is durable. After an error any prefix of each
     /// partition's records may have been appended; appending the same again is the caller's right.
     async fn append(&self, records: Vec<NewRecord>) -> Result<()>;

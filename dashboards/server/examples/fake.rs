@@ -1,17 +1,20 @@
 //! The page on made-up numbers that move: `cargo run -p linli-dashboards --example fake -- 127.0.0.1:8090`.
 //!
-//! Everything is a function of the clock, so that a reload shows the same day.
+//! Everything is a function of the clock, so that a reload shows the same day. A number behind the address is how
+//! many alerts fire.
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use linli_connectors::clock::{SharedClock, SystemClock};
+use linli_connectors::log::{MemoryLog, NewRecord, OpenOptions, SharedLog, TopicSpec};
 use linli_dashboards::{
     LiveSource, Minute, Names, ServeOptions, SkuName, Snapshot, SourceError, Top, TopQuery, TopRow, TopScope,
     TopWindow, Totals, View, bind,
 };
+use linli_schemas::alert::{Alert, AlertState, QUARANTINE};
 use linli_schemas::zone::{HOUR_MS, MINUTE_MS, Zone};
-use linli_schemas::{CategoryId, CommunityId, EventTime, Money, SkuId};
+use linli_schemas::{CategoryId, CommunityId, EventTime, Money, SkuId, Topic};
 use tokio_util::sync::CancellationToken;
 
 const COMMUNITIES: [&str; 12] = [
@@ -170,10 +173,34 @@ impl LiveSource for Fake {
     }
 }
 
+/// A log on which so many alerts fire: tables that are held, and then a forecast that drifts.
+async fn alerts(count: usize, now: i64) -> linli_connectors::Result<SharedLog> {
+    let log: SharedLog = Arc::new(MemoryLog::new(OpenOptions::default()));
+    let topic = Topic::Alerts.name();
+    log.create_topics(&[TopicSpec { name: topic.to_owned(), partitions: 1, compacted: false }]).await?;
+    let reason = "a row event does not fit the definition that is known: column 2 is VARCHAR(200), not BIGINT";
+    let drift = "the forecasts of four weeks lie on one side of what was sold";
+    let record = |number: usize| {
+        let (rule, subject, reason) = match number {
+            4 => ("forecast.drift", "category/3".to_owned(), drift),
+            _ => (QUARANTINE, format!("10.0.3.12:3306/shop_{}.orders_{number}", number % 2), reason),
+        };
+        let since = now - (number as i64 + 1) * 20 * MINUTE_MS;
+        let (rule, reason, state) = (rule.to_owned(), Some(reason.to_owned()), AlertState::Firing);
+        let alert = Alert { rule, subject, state, value: 1.0, threshold: None, since, reason };
+        let (key, value) = (alert.log_key().into(), Some(alert.encode().into()));
+        NewRecord { topic: topic.into(), partition: 0, timestamp_ms: now, key, value }
+    };
+    log.append((0..count).map(record).collect()).await?;
+    Ok(log)
+}
+
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let listen = std::env::args().nth(1).unwrap_or_else(|| "127.0.0.1:8090".to_owned());
+    let alerts_count = std::env::args().nth(2).map_or(Ok(0), |count| count.parse())?;
     let clock: SharedClock = Arc::new(SystemClock);
+    let alerts = Arc::new(alerts(alerts_count, clock.now_ms()).await?);
     let server = bind(ServeOptions { listen: listen.parse()?, ..ServeOptions::default() }).await?;
     println!("http://{}", server.address());
     let shutdown = CancellationToken::new();
@@ -183,6 +210,6 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
             stop.cancel();
         }
     });
-    server.run(Arc::new(Fake { clock: clock.clone() }), clock, shutdown).await?;
+    server.run(Arc::new(Fake { clock: clock.clone() }), alerts, clock, shutdown).await?;
     Ok(())
 }

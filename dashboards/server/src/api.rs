@@ -4,6 +4,8 @@
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::alert_log::AlertsState;
+use crate::alerts::Firing;
 use crate::definitions::MetricDefinition;
 use crate::hub::Frame;
 use crate::source::{self, Names, TopScope, TopWindow, View};
@@ -102,6 +104,43 @@ pub struct TopEntry {
     /// Its rank in the list compared with; `null` when it was not in it.
     #[schema(required)]
     pub previous_rank: Option<u32>,
+}
+
+/// What needs attention now.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+pub struct Alerts {
+    /// `failing`: the log cannot be read, and what fires is not known; the rest is what fired when it was read last.
+    pub source: SourceState,
+    /// How many fire; counted up to 10,000.
+    pub total: u32,
+    /// How many of them are tables that change capture holds.
+    pub tables: u32,
+    /// The first hundred: tables first, what began last before what began earlier.
+    pub firing: Vec<FiringAlert>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+pub struct FiringAlert {
+    /// What is watched, as in `cdc.quarantine`.
+    pub rule: String,
+    pub subject: String,
+    pub since: i64,
+    /// For people, in English.
+    #[schema(required)]
+    pub reason: Option<String>,
+    /// The table that change capture holds, if it is about one: figures made from it are behind.
+    #[schema(required)]
+    pub held: Option<HeldTable>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+pub struct HeldTable {
+    /// `HOST:PORT`
+    pub server: String,
+    /// `DATABASE.TABLE`
+    pub table: String,
+    /// Commands for a shell: with the first the table goes on with what is held, with the second it is read anew.
+    pub cures: Vec<String>,
 }
 
 /// What can be chosen, and what the numbers mean.
@@ -209,9 +248,64 @@ impl TopList {
     }
 }
 
+/// So many alerts are sent.
+const ALERTS_LISTED_MAX: usize = 100;
+
+impl Alerts {
+    pub fn of(state: &AlertsState) -> Alerts {
+        let (source, firing): (SourceState, &[Firing]) = match state {
+            AlertsState::Known(firing) => (SourceState::Ok, firing),
+            AlertsState::Lost(Some(firing)) => (SourceState::Failing, firing),
+            AlertsState::Starting | AlertsState::Lost(None) => (SourceState::Failing, &[]),
+        };
+        let count = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
+        Alerts {
+            source,
+            total: count(firing.len()),
+            tables: count(firing.iter().filter(|one| one.is_held_table()).count()),
+            firing: firing.iter().take(ALERTS_LISTED_MAX).map(FiringAlert::of).collect(),
+        }
+    }
+}
+
+impl FiringAlert {
+    fn of(firing: &Firing) -> FiringAlert {
+        let Firing { rule, subject, since, reason } = firing.clone();
+        let held = firing.is_held_table().then(|| subject.split_once('/')).flatten().map(|(server, table)| {
+            let word = shell_word(table);
+            let cures =
+                [format!("linli ingest cdc quarantine apply {word}"), format!("linli ingest cdc snapshot {word}")];
+            HeldTable { server: server.to_owned(), table: table.to_owned(), cures: cures.into() }
+        });
+        FiringAlert { rule, subject, since, reason, held }
+    }
+}
+
+/// A text as one word of a shell's command.
+fn shell_word(text: &str) -> String {
+    let is_plain = |c: char| c.is_alphanumeric() || matches!(c, '.' | '_' | '-');
+    let plain = !text.is_empty() && !text.starts_with('-') && text.chars().all(is_plain);
+    if plain { text.to_owned() } else { format!("'{}'", text.replace('\'', r"'\''")) }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_table_held_names_the_commands_that_cure_it() {
+        let firing = |rule: &str, subject: &str| {
+            FiringAlert::of(&Firing { rule: rule.to_owned(), subject: subject.to_owned(), since: 1, reason: None }).held
+        };
+        let held = firing("cdc.quarantine", "[::1]:3306/shop_0.orders_3").unwrap();
+        assert_eq!((held.server.as_str(), held.table.as_str()), ("[::1]:3306", "shop_0.orders_3"));
+        assert_eq!(held.cures[0], "linli ingest cdc quarantine apply shop_0.orders_3");
+        assert_eq!(held.cures[1], "linli ingest cdc snapshot shop_0.orders_3");
+        let held = firing("cdc.quarantine", "h:1/s.it's; rm/x").unwrap();
+        assert_eq!(held.cures[1], r"linli ingest cdc snapshot 's.it'\''s; rm/x'");
+        assert_eq!(firing("cdc.quarantine", "no table"), None);
+        assert_eq!(firing("forecast.drift", "category/3"), None);
+    }
 
     #[test]
     fn the_average_rounds_half_up_and_knows_nothing_of_no_orders() {

@@ -1,7 +1,10 @@
 //! The dashboards' server: the page, its JSON API and its live stream.
 //!
 //! It asks a [`LiveSource`] once a second on behalf of everybody who looks, and writes nothing.
+//! What needs attention it reads from an [`AlertLog`].
 
+mod alert_log;
+mod alerts;
 mod api;
 mod definitions;
 mod hub;
@@ -17,6 +20,7 @@ mod stream;
 mod view;
 mod web;
 
+pub use alert_log::AlertLog;
 pub use routes::openapi_json;
 pub use serve::{BoundServer, ServeError, ServeOptions, bind, run};
 pub use source::{

@@ -1,6 +1,6 @@
 //! The server's own metrics, in Prometheus' text format.
 
-use prometheus::{Encoder as _, IntCounterVec, IntGauge, Opts, Registry, TextEncoder};
+use prometheus::{Encoder as _, IntCounter, IntCounterVec, IntGauge, Opts, Registry, TextEncoder};
 
 pub struct Meters {
     registry: Registry,
@@ -16,6 +16,10 @@ pub struct Meters {
     pub failures: IntCounterVec,
     /// How far do the results reach?
     pub as_of: IntGauge,
+    /// How much needs attention?
+    pub alerts_firing: IntGauge,
+    /// Does somebody write what is no alert?
+    pub alerts_unreadable: IntCounter,
 }
 
 impl Meters {
@@ -31,14 +35,21 @@ impl Meters {
             questions: counter("linli_dashboards_source_questions_total", "questions to the source", "question")?,
             failures: counter("linli_dashboards_source_failures_total", "questions without an answer", "question")?,
             as_of: IntGauge::new("linli_dashboards_as_of_timestamp_seconds", "watermark of the numbers shown")?,
+            alerts_firing: IntGauge::new("linli_dashboards_alerts_firing", "alerts that fire, as read last")?,
+            alerts_unreadable: IntCounter::new(
+                "linli_dashboards_alerts_unreadable_total",
+                "records of topic alerts passed over",
+            )?,
         };
-        let Meters { registry, requests, streams, views, questions, failures, as_of } = &meters;
+        let Meters { registry, requests, streams, views, questions, failures, as_of, alerts_firing, alerts_unreadable } =
+            &meters;
         for collector in [requests, questions, failures] {
             registry.register(Box::new(collector.clone()))?;
         }
-        for collector in [streams, views, as_of] {
+        for collector in [streams, views, as_of, alerts_firing] {
             registry.register(Box::new(collector.clone()))?;
         }
+        registry.register(Box::new(alerts_unreadable.clone()))?;
         Ok(meters)
     }
 

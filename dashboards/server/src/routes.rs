@@ -8,11 +8,12 @@ use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 use utoipa::OpenApi;
 
-use crate::api::{Catalog, Live, Minutes, Named, TopList};
+use crate::alert_log::AlertsState;
+use crate::api::{Alerts, Catalog, Live, Minutes, Named, TopList};
 use crate::definitions::DEFINITIONS;
 use crate::hub::{Frame, Hub, ViewState};
 use crate::meters::Meters;
@@ -28,6 +29,7 @@ const FIRST_ANSWER: Duration = Duration::from_secs(8);
 #[derive(Clone)]
 pub struct AppState {
     pub hub: Arc<Hub>,
+    pub alerts: watch::Receiver<AlertsState>,
     pub meters: Arc<Meters>,
     /// How many streams may be open.
     pub streams: Arc<Semaphore>,
@@ -40,6 +42,7 @@ pub fn router(state: AppState) -> Router {
         .route("/api/v1/live", get(live))
         .route("/api/v1/live/minutes", get(minutes))
         .route("/api/v1/top", get(top))
+        .route("/api/v1/alerts", get(alerts))
         .route("/api/v1/catalog", get(catalog))
         .route("/api/v1/stream", get(live_stream))
         .route("/api/{*rest}", get(|| async { Problem::NotFound }))
@@ -52,8 +55,8 @@ pub fn router(state: AppState) -> Router {
 #[derive(OpenApi)]
 #[openapi(
     info(title = "Linli dashboards", description = "The API of the live page.", version = "1"),
-    paths(live, minutes, top, catalog, live_stream),
-    components(schemas(Live, Minutes, TopList, Catalog, ProblemBody))
+    paths(live, minutes, top, alerts, catalog, live_stream),
+    components(schemas(Live, Minutes, TopList, Alerts, Catalog, ProblemBody))
 )]
 struct Description;
 
@@ -101,6 +104,20 @@ async fn top(State(app): State<AppState>, Query(query): Query<ViewQuery>) -> Res
     Ok(fresh(TopList::of(&frame, view, &app.hub.names())))
 }
 
+/// What needs attention now.
+#[utoipa::path(get, path = "/api/v1/alerts", operation_id = "alerts",
+    responses((status = 200, body = Alerts), (status = "default", body = ProblemBody)))]
+async fn alerts(State(app): State<AppState>) -> Result<Response, Problem> {
+    permitted(&ViewQuery::default())?;
+    let mut receiver = app.alerts.clone();
+    tokio::select! {
+        _ = receiver.wait_for(|state| *state != AlertsState::Starting) => {}
+        () = app.clock.sleep(FIRST_ANSWER) => {}
+    }
+    let answer = Alerts::of(&app.alerts.borrow());
+    Ok(fresh(answer))
+}
+
 /// What can be chosen, and what the numbers mean.
 #[utoipa::path(get, path = "/api/v1/catalog", operation_id = "catalog",
     responses((status = 200, body = Catalog), (status = "default", body = ProblemBody)))]
@@ -116,7 +133,7 @@ async fn catalog(State(app): State<AppState>) -> Result<Response, Problem> {
     }))
 }
 
-/// Server-sent events `live`, `minutes` and `top`, whenever they change.
+/// Server-sent events `live`, `minutes`, `top` and `alerts`, whenever they change.
 #[utoipa::path(get, path = "/api/v1/stream", operation_id = "stream",
     params(
         ("community" = Option<String>, Query, description = "as of `live`"),
@@ -135,7 +152,8 @@ async fn live_stream(
     app.frame(view.view()).await?;
     let permit = app.streams.clone().try_acquire_owned().map_err(|_| Problem::TooManyReaders)?;
     let last = headers.get("last-event-id").and_then(|id| id.to_str().ok()).and_then(|id| id.parse().ok());
-    let events = stream::open(app.hub.clone(), app.meters.clone(), view, last, permit, app.shutdown.clone())?;
+    let (hub, alerts) = (app.hub.clone(), app.alerts.clone());
+    let events = stream::open(hub, alerts, app.meters.clone(), view, last, permit, app.shutdown.clone())?;
     let mut response = events.into_response();
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     // A proxy that collects the answer would hold the events back.

@@ -10,6 +10,7 @@ use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
+use crate::alert_log::{AlertFollower, AlertLog};
 use crate::hub::Hub;
 use crate::meters::Meters;
 use crate::routes::{AppState, router};
@@ -95,11 +96,12 @@ pub async fn bind(options: ServeOptions) -> Result<BoundServer, ServeError> {
 /// [`bind`] and [`BoundServer::run`] in one.
 pub async fn run(
     source: Arc<dyn LiveSource>,
+    alerts: Arc<dyn AlertLog>,
     clock: SharedClock,
     options: ServeOptions,
     shutdown: CancellationToken,
 ) -> Result<(), ServeError> {
-    bind(options).await?.run(source, clock, shutdown).await
+    bind(options).await?.run(source, alerts, clock, shutdown).await
 }
 
 impl BoundServer {
@@ -112,14 +114,17 @@ impl BoundServer {
     pub async fn run(
         self,
         source: Arc<dyn LiveSource>,
+        alerts: Arc<dyn AlertLog>,
         clock: SharedClock,
         shutdown: CancellationToken,
     ) -> Result<(), ServeError> {
         let meters = Arc::new(Meters::new().map_err(ServeError::Meters)?);
         let hub = Arc::new(Hub::new(source, clock.clone(), self.options.zone, meters.clone()));
+        let alerts = AlertFollower::new(alerts, clock.clone(), meters.clone());
         let hosts = Hosts::of(&self.options.allowed_hosts, self.options.listen.ip().is_loopback());
         let state = AppState {
             hub: hub.clone(),
+            alerts: alerts.follow(),
             meters: meters.clone(),
             streams: Arc::new(Semaphore::new(self.options.streams_max)),
             clock,
@@ -143,14 +148,15 @@ impl BoundServer {
             served.map_err(ServeError::Stopped)
         };
         let polling = CancellationToken::new();
-        let hub_stop = polling.clone();
-        let (served, ()) = tokio::join!(
+        let reading = polling.clone();
+        let (served, (), ()) = tokio::join!(
             async {
                 let served = serving.await;
                 polling.cancel();
                 served
             },
-            hub.run(hub_stop)
+            hub.run(reading.clone()),
+            alerts.run(reading)
         );
         served
     }

@@ -2,7 +2,7 @@
 //!
 //! Events `live`, `minutes`, `top`, whenever they change; the last one of a reading carries its version as id, so that
 //! after a reconnect with `Last-Event-ID` only what is newer is sent. The first `minutes` is whole, later ones replace
-//! the end from `from` on.
+//! the end from `from` on. `alerts` is of no view and has no id: it comes at the beginning and whenever it changes.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -15,7 +15,8 @@ use serde::Serialize;
 use tokio::sync::{OwnedSemaphorePermit, watch};
 use tokio_util::sync::CancellationToken;
 
-use crate::api::{Live, Minutes, TopList};
+use crate::alert_log::AlertsState;
+use crate::api::{Alerts, Live, Minutes, TopList};
 use crate::hub::{Frame, Hub, ViewState};
 use crate::meters::Meters;
 use crate::problem::Problem;
@@ -29,6 +30,7 @@ struct Reader {
     hub: Arc<Hub>,
     view: View,
     states: watch::Receiver<ViewState>,
+    alerts: watch::Receiver<AlertsState>,
     names: watch::Receiver<Arc<Names>>,
     /// Nothing of this version or an older one is sent.
     seen: u64,
@@ -52,6 +54,7 @@ impl Drop for Open {
 
 pub fn open(
     hub: Arc<Hub>,
+    mut alerts: watch::Receiver<AlertsState>,
     meters: Arc<Meters>,
     view: Permitted,
     last_event_id: Option<u64>,
@@ -62,12 +65,14 @@ pub fn open(
     let mut states = hub.follow(view)?;
     // What stands there already is news to this reader.
     states.mark_changed();
+    alerts.mark_changed();
     meters.streams.inc();
     let reader = Reader {
         names: hub.follow_names(),
         hub,
         view,
         states,
+        alerts,
         seen: last_event_id.unwrap_or(0),
         last: None,
         pending: VecDeque::new(),
@@ -97,6 +102,13 @@ impl Reader {
                         && frame.version > self.seen
                     {
                         self.read(frame);
+                    }
+                }
+                changed = self.alerts.changed() => {
+                    changed.ok()?;
+                    let state = self.alerts.borrow_and_update().clone();
+                    if state != AlertsState::Starting {
+                        self.pending.extend(event("alerts", &Alerts::of(&state)));
                     }
                 }
                 changed = self.names.changed() => {

@@ -15,7 +15,7 @@ use super::position::{Partial, Place};
 /// The topic of notes about records that are too long.
 pub const TOPIC: &str = "cdc.quarantine";
 /// The rule by which a table in quarantine is told on topic `alerts`.
-pub const RULE: &str = "cdc.quarantine";
+pub const RULE: &str = linli_schemas::alert::QUARANTINE;
 
 /// By `database.table`.
 pub type Quarantines = BTreeMap<String, Quarantine>;

@@ -67,6 +67,9 @@ impl EventLog for GatedLog {
     async fn create_topics(&self, topics: &[TopicSpec]) -> Result<()> {
         self.inner.create_topics(topics).await
     }
+    async fn partition_count(&self, topic: &str) -> Result<Option<u32>> {
+        self.inner.partition_count(topic).await
+    }
     async fn append(&self, records: Vec<NewRecord>) -> Result<()> {
         let _ = self.open.subscribe().wait_for(|open| *open).await;
         self.appends.fetch_add(1, Ordering::Relaxed);

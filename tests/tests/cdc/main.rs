@@ -12,6 +12,7 @@ mod long;
 mod many_orders;
 mod mariadb_forms;
 mod oracle;
+mod page;
 mod positions;
 mod quarantine;
 mod refusals;

@@ -15,7 +15,7 @@ use crate::shop::{Server, Shop, table_of};
 use crate::topics::{records, wait_until};
 use crate::{DEADLINE, wait};
 
-fn start(url: &str, dir: &Path) -> Running {
+pub fn start(url: &str, dir: &Path) -> Running {
     let mut running = Running::start(&mut reader(url, dir, &["--metrics", "127.0.0.1:0"]));
     running.wait_for(DEADLINE, |line| line.contains("INFO") && line.contains("following"));
     running
@@ -33,7 +33,7 @@ fn gauge(running: &Running) -> f64 {
     line.rsplit(' ').next().and_then(|value| value.parse().ok()).expect("a number")
 }
 
-fn ask(url: &str, dir: &Path, words: &[&str]) -> Finished {
+pub fn ask(url: &str, dir: &Path, words: &[&str]) -> Finished {
     program::run(reader(url, dir, words).arg("--json"))
 }
 
@@ -82,14 +82,14 @@ fn problems(folded: &Folded) -> Vec<&String> {
 }
 
 /// Changes a table's definition without a word of it in the log.
-async fn alter_silently(url: &str, table: &str, clause: &str) {
+pub async fn alter_silently(url: &str, table: &str, clause: &str) {
     let mut shop = Shop::connect(url).await;
     shop.sql("SET sql_log_bin = 0").await;
     shop.sql(&format!("ALTER TABLE {table} {clause}")).await;
 }
 
 /// Inserts, updates, moves to another key and deletes of one table, some in transactions with another table.
-async fn change(shop: &mut Shop, table: u64, rounds: u64) {
+pub async fn change(shop: &mut Shop, table: u64, rounds: u64) {
     let (held, other) = (table_of(table), table_of(table + 1));
     for _ in 0..rounds {
         let id = shop.take_id() * 4 + table;
@@ -133,7 +133,7 @@ async fn orders_of(dir: &Path, table: &str) -> usize {
 }
 
 /// A shop whose reader has caught up.
-async fn shop(url: &str, dir: &Path) -> Shop {
+pub async fn shop(url: &str, dir: &Path) -> Shop {
     let mut shop = Shop::connect(url).await;
     shop.create().await;
     shop.add_column().await;
@@ -298,7 +298,7 @@ async fn statements(server: &mut dyn Server, metadata: &str) {
     assert_eq!(ids, ["11"], "{metadata}");
 }
 
-fn without_metadata(server: &mut dyn Server, value: &str) {
+pub fn without_metadata(server: &mut dyn Server, value: &str) {
     wait(async { Shop::connect(&server.url()).await.sql(&format!("SET GLOBAL binlog_row_metadata = {value}")).await });
 }
 

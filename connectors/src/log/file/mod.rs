@@ -189,6 +189,11 @@ impl EventLog for FileLog {
             .await
     }
 
+    async fn partition_count(&self, topic: &str) -> Result<Option<u32>> {
+        let (log, name) = (self.clone(), self.full_name(topic));
+        blocking(move || log.files.partition_count(&name)).await
+    }
+
     async fn append(&self, records: Vec<NewRecord>) -> Result<()> {
         let mut groups: BTreeMap<TopicPartition, Vec<NewRecord>> = BTreeMap::new();
         for record in records {

@@ -149,6 +149,11 @@ impl EventLog for KafkaLog {
         Ok(())
     }
 
+    async fn partition_count(&self, topic: &str) -> Result<Option<u32>> {
+        let (client, name) = (Arc::clone(&self.client), self.full_name(topic));
+        blocking(move || client.partition_count(&name)).await
+    }
+
     async fn append(&self, records: Vec<NewRecord>) -> Result<()> {
         if records.is_empty() {
             return Ok(());

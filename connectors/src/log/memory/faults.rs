@@ -20,7 +20,7 @@ pub struct LogFaults {
     /// A poll first waits up to `poll_delay_max`.
     pub poll_is_slow: f64,
     pub poll_delay_max: Duration,
-    /// `ends` and `create_topics` fail.
+    /// `ends`, `partition_count` and `create_topics` fail.
     pub other_calls_fail: f64,
 }
 

@@ -125,6 +125,11 @@ impl EventLog for MemoryLog {
         Ok(())
     }
 
+    async fn partition_count(&self, topic: &str) -> Result<Option<u32>> {
+        self.faults.call("partitions of a topic")?;
+        Ok(self.partitions_of(topic).ok())
+    }
+
     async fn append(&self, records: Vec<NewRecord>) -> Result<()> {
         for record in &records {
             topics::check_size(record)?;

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used)] // a test fails by panicking
 
+mod alerts;
 mod api;
 mod description;
 mod support;

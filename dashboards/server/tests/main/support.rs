@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use linli_connectors::clock::SystemClock;
+use linli_connectors::log::{MemoryLog, OpenOptions, SharedLog};
 use linli_dashboards::{
     LiveSource, Minute, Names, ServeOptions, SkuName, Snapshot, SourceError, Top, TopRow, Totals, View, bind,
 };
@@ -79,12 +80,17 @@ pub async fn serve(source: Settable) -> Served {
     serve_with(source, ServeOptions::default()).await
 }
 
+/// A shop without a word of alerts.
 pub async fn serve_with(source: Settable, options: ServeOptions) -> Served {
+    serve_with_alerts(source, Arc::new(MemoryLog::new(OpenOptions::default())), options).await
+}
+
+pub async fn serve_with_alerts(source: Settable, log: SharedLog, options: ServeOptions) -> Served {
     let listen = SocketAddr::from(([127, 0, 0, 1], 0));
     let server = bind(ServeOptions { listen, ..options }).await.unwrap();
     let address = server.address();
     let stop = CancellationToken::new();
-    let ended = tokio::spawn(server.run(Arc::new(source), Arc::new(SystemClock), stop.clone()));
+    let ended = tokio::spawn(server.run(Arc::new(source), Arc::new(log), Arc::new(SystemClock), stop.clone()));
     Served { address, ended, stop: stop.clone(), _guard: stop.drop_guard() }
 }
 

@@ -8,6 +8,8 @@ export type Minutes = Schemas["Minutes"];
 export type TopList = Schemas["TopList"];
 export type TopEntry = Schemas["TopEntry"];
 export type Catalog = Schemas["Catalog"];
+export type Alerts = Schemas["Alerts"];
+export type FiringAlert = Schemas["FiringAlert"];
 export type MetricDefinition = Schemas["MetricDefinition"];
 
 export class ApiError extends Error {

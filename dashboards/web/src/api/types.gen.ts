@@ -4,6 +4,23 @@
  */
 
 export interface paths {
+    "/api/v1/alerts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What needs attention now. */
+        get: operations["alerts"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/catalog": {
         parameters: {
             query?: never;
@@ -62,7 +79,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Server-sent events `live`, `minutes` and `top`, whenever they change. */
+        /** Server-sent events `live`, `minutes`, `top` and `alerts`, whenever they change. */
         get: operations["stream"];
         put?: never;
         post?: never;
@@ -93,6 +110,23 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /** @description What needs attention now. */
+        Alerts: {
+            /** @description The first hundred: tables first, what began last before what began earlier. */
+            firing: components["schemas"]["FiringAlert"][];
+            /** @description `failing`: the log cannot be read, and what fires is not known; the rest is what fired when it was read last. */
+            source: components["schemas"]["SourceState"];
+            /**
+             * Format: int32
+             * @description How many of them are tables that change capture holds.
+             */
+            tables: number;
+            /**
+             * Format: int32
+             * @description How many fire; counted up to 10,000.
+             */
+            total: number;
+        };
         /** @description What can be chosen, and what the numbers mean. */
         Catalog: {
             categories: components["schemas"]["Named"][];
@@ -100,6 +134,24 @@ export interface components {
             metrics: components["schemas"]["MetricDefinition"][];
             /** @description The business zone, an IANA name. */
             zone: string;
+        };
+        FiringAlert: {
+            held: components["schemas"]["HeldTable"] | null;
+            /** @description For people, in English. */
+            reason: string | null;
+            /** @description What is watched, as in `cdc.quarantine`. */
+            rule: string;
+            /** Format: int64 */
+            since: number;
+            subject: string;
+        };
+        HeldTable: {
+            /** @description Commands for a shell: with the first the table goes on with what is held, with the second it is read anew. */
+            cures: string[];
+            /** @description `HOST:PORT` */
+            server: string;
+            /** @description `DATABASE.TABLE` */
+            table: string;
         };
         /** @description The day so far. */
         Live: {
@@ -231,6 +283,33 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
+    alerts: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Alerts"];
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
     catalog: {
         parameters: {
             query?: never;

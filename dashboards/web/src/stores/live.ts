@@ -3,7 +3,7 @@
 import { defineStore } from "pinia";
 import { computed, ref, shallowRef } from "vue";
 
-import { ApiError, type Catalog, getCatalog, type Live, type Minutes, type TopList } from "../api/client";
+import { type Alerts, ApiError, type Catalog, getCatalog, type Live, type Minutes, type TopList } from "../api/client";
 import { type ServerEvent, subscribe, type Subscription } from "../api/sse";
 import { type Freshness, freshness } from "./freshness";
 import { mergeMinutes } from "./minutes";
@@ -18,6 +18,8 @@ export const useLive = defineStore("live", () => {
   const minutes = shallowRef<Minutes | null>(null);
   const top = shallowRef<TopList | null>(null);
   const catalog = shallowRef<Catalog | null>(null);
+  /** What needs attention; of no view. `null` until it is known. */
+  const alerts = shallowRef<Alerts | null>(null);
   const error = shallowRef<ApiError | null>(null);
   const connected = ref(false);
   /** The server's time, by this machine's clock set right. */
@@ -40,6 +42,8 @@ export const useLive = defineStore("live", () => {
       minutes.value = mergeMinutes(minutes.value, body as Minutes);
     } else if (event.name === "top") {
       top.value = body as TopList;
+    } else if (event.name === "alerts") {
+      alerts.value = body as Alerts;
     }
   }
 
@@ -107,5 +111,5 @@ export const useLive = defineStore("live", () => {
     };
   }
 
-  return { live, minutes, top, catalog, error, connected, now, zone, fresh, failing, follow, start, retry: () => line?.retryNow() };
+  return { live, minutes, top, catalog, alerts, error, connected, now, zone, fresh, failing, follow, start, retry: () => line?.retryNow() };
 });

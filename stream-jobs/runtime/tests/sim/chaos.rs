@@ -124,6 +124,10 @@ impl EventLog for ChaosLog {
         self.1.create_topics(topics).await
     }
 
+    async fn partition_count(&self, topic: &str) -> Result<Option<u32>> {
+        self.1.partition_count(topic).await
+    }
+
     async fn append(&self, records: Vec<NewRecord>) -> Result<()> {
         self.0.auditor.appending(&records);
         self.0.call("append", self.1.append(records)).await
