@@ -1,6 +1,7 @@
 //! What fires, from topic `alerts` to the stream.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use linli_connectors::log::{EventLog as _, LogFaults, MemoryLog, NewRecord, OpenOptions, TopicSpec};
 use linli_dashboards::ServeOptions;
@@ -74,6 +75,19 @@ async fn what_began_before_and_is_not_over_is_told_first_and_then_as_it_changes(
     let metrics = String::from_utf8(served.get("/metrics").await.body).unwrap();
     assert!(metrics.contains("linli_dashboards_alerts_firing 1"), "{metrics}");
     assert!(metrics.contains("linli_dashboards_alerts_unreadable_total 1"), "{metrics}");
+}
+
+#[tokio::test]
+async fn nothing_is_said_before_the_topic_was_read_to_its_end() {
+    let log = MemoryLog::new(OpenOptions::default());
+    create(&log).await;
+    for _ in 0..2_000 {
+        tell(&log, 1, QUARANTINE, "h:1/s.t", AlertState::Firing).await;
+    }
+    tell(&log, 1, QUARANTINE, "h:1/s.t", AlertState::Resolved).await;
+    let slow = LogFaults { poll_is_slow: 1.0, poll_delay_max: Duration::from_millis(400), ..LogFaults::default() };
+    let alerts = serve(&log.fork("page", 1, slow)).await.get("/api/v1/alerts").await.json();
+    assert_eq!((&alerts["source"], &alerts["total"]), (&json!("ok"), &json!(0)));
 }
 
 #[tokio::test]
