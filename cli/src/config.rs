@@ -159,6 +159,7 @@ pub struct Forecast {
     pub service_level: f64,
     pub sell_through: f64,
     pub guard_multiple: f64,
+    pub holiday_calendar: HolidayCalendar,
     pub holidays: Vec<String>,
 }
 
@@ -181,6 +182,14 @@ pub struct Mail {
     /// A secret: never printed.
     pub key: String,
     pub listen: String,
+}
+
+/// Whose public holidays are known without being named.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum HolidayCalendar {
+    China,
+    None,
 }
 
 /// How order quantities are found.

@@ -40,6 +40,9 @@ pub enum Error {
     /// A regressor's value that is not a number or too large.
     #[error("value {value} at position {position} of a regressor is not a number below 1e6")]
     Regressor { position: usize, value: f64 },
+    /// A year whose holidays nobody knows.
+    #[error("the holidays of {year} are not known, those of {first} to {last} are")]
+    Year { year: i32, first: i32, last: i32 },
     /// No start of the search gave a finite likelihood.
     #[error("no parameters with a finite likelihood were found for model {model}")]
     NoOptimum { model: String },
@@ -61,6 +64,7 @@ impl Error {
             Error::PanelShape { .. } => "give one value per series and day, and as many labels as series",
             Error::Demand { .. } => "mark a day whose demand was not seen as missing (NaN), and leave returns out",
             Error::Regressor { .. } => "scale the regressor, and fill days on which it is not known",
+            Error::Year { .. } => "name that year's days off one by one",
             Error::NoOptimum { .. } => "take a lower order",
         }
     }

@@ -24,6 +24,7 @@ pub mod diagnostics;
 pub mod distribution;
 mod error;
 pub mod global;
+pub mod holidays;
 pub mod intermittent;
 pub mod panel;
 pub mod pooled;

@@ -111,7 +111,7 @@ pub async fn make(
     stages.set_message("history");
     fill(&mut history, args, (parts, warehouse)).await?;
     history.promoted = promoted;
-    history.holidays = holidays::parse(&settings.holidays)?;
+    history.holidays = holidays::within(settings, &(history.first()..=date + Days::new(settings.horizon as u64)))?;
     let run = id((policy, settings, &releases), &books, &history);
     stages.inc(1);
     stages.set_message("forecasts");
