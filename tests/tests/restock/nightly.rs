@@ -270,9 +270,27 @@ fn others(books: &mut Books, dir: &Path) {
     assert_eq!(books.query::<u64>("select count(*) from shop_0.supplier_terms"), [0]);
     assert_eq!(books.query::<u64>("select count(*) from shop_0.supply_terms"), [0]);
 
+    days_off(books, dir);
+
     failed(&program::run(&mut books.night(dir, today() + Days::new(1))), 2, "has not closed");
     let mut nowhere = program::linli(["forecast", "run", "--shop", "mysql://127.0.0.1:1", "--data-dir"]);
     failed(&program::run(nowhere.arg(dir)), 3, "127.0.0.1:1");
     let mut simulated = program::linli(["forecast", "run", "--data-dir"]);
     failed(&program::run(simulated.arg(dir)), 2, "shop://");
+}
+
+/// There is never a history without a public holiday, so that a night that knows of none is another run.
+fn days_off(books: &Books, dir: &Path) {
+    let night = |settings: &[(&str, &str)]| {
+        let mut command = books.night(dir, today());
+        program::run(command.envs(settings.iter().copied()))
+    };
+    let run = |finished: Finished| finished.succeeded().json()["run"].as_str().expect("a run").to_owned();
+    let none = ("LINLI__FORECAST__HOLIDAY_CALENDAR", "none");
+    let (known, unknown) = (run(night(&[])), run(night(&[none])));
+    assert_ne!(known, unknown, "the calendar's days off are seen");
+    let yesterday = format!("[\"{}\"]", today() - Days::new(1));
+    let named = run(night(&[none, ("LINLI__FORECAST__HOLIDAYS", &yesterday)]));
+    assert!(named != unknown && named != known, "so are those that the settings name");
+    failed(&night(&[("LINLI__FORECAST__HOLIDAYS", "[\"2026-13-01\"]")]), 2, "forecast.holidays: \"2026-13-01\"");
 }
