@@ -2,6 +2,7 @@
 //! announced yet.
 //!
 //! Festivals are exact: the lunar calendar is ICU4X's, which up to 2100 is a table that equals the Hong Kong Observatory's.
+//! One of them, Mid-Autumn of 2089, the Observatory calls uncertain by a day: the new moon comes at midnight.
 //! Days off follow the rule by which the State Council has set them since 2025. It puts the days of a year down each autumn
 //! and may add one, and names weekends on which people work; both are for the caller to add.
 //!
