@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use chrono::NaiveDate;
 use linli_forecasting::distribution::Summary;
+use linli_forecasting::holidays::occasions;
 use linli_forecasting::{Labels, Panel};
 
 use crate::books::{Books, Problem, Shelf};
@@ -125,8 +126,10 @@ impl History {
         }
         let labels = series.iter().map(|of| self.labels(of, books)).collect();
         let known = days + horizon;
-        let (promoted, holidays) = (self.promotions(&series, known), self.calendar(known));
-        let panel = Panel::new(labels, days, demand)?.with_regressors(known, vec![promoted], vec![holidays])?;
+        let promoted = self.promotions(&series, known);
+        let panel = Panel::new(labels, days, demand)?
+            .with_regressors(known, vec![promoted], Vec::new())?
+            .with_occasions(occasions(&self.holidays, self.first(), known).into())?;
         Ok(Built { panel, series, problems })
     }
 
@@ -186,11 +189,6 @@ impl History {
             }
         }
         table
-    }
-
-    fn calendar(&self, known: usize) -> Vec<f32> {
-        let date = |day: usize| self.first() + chrono::Days::new(day as u64);
-        (0..known).map(|day| f32::from(u8::from(self.holidays.contains(&date(day))))).collect()
     }
 }
 

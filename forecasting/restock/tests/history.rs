@@ -102,5 +102,11 @@ fn promotions_and_holidays_are_known_ahead() {
     history.holidays.insert(today() + Days::new(3));
     // a regressor beyond what is known ahead is no error
     history.promoted.push(Promoted { sku_id: TOMATO, date: today() + Days::new(90), strength: 0.5 });
-    history.panel(&books(), 7).expect("a panel");
+    let built = history.panel(&books(), 7).expect("a panel");
+    let view = built.panel.observed(built.panel.days()).expect("a view");
+    let day = built.panel.days() + 2;
+    let tomato = built.series.iter().position(|of| of.sku_id == TOMATO).expect("a series");
+    let promoted = view.own(0, tomato);
+    assert!(promoted[day - 1] > 0.0 && promoted[day] == 0.0);
+    assert_eq!((view.calendar(0)[day - 1], view.calendar(1)[day]), (0.125, 0.125), "the eve, and the day off");
 }

@@ -1,5 +1,7 @@
 //! Days of a small shop: the books balance, every policy meets the same, and what goes wrong shows.
 
+use std::collections::BTreeSet;
+
 use chrono::{NaiveDate, NaiveTime};
 use linli_forecasting::Labels;
 use linli_restock::calendar::{Calendar, Weekdays};
@@ -42,6 +44,7 @@ fn scenario(items: Vec<Item>) -> Scenario {
         history_days: HISTORY,
         days,
         labels: (0..items.len()).map(|key| Labels { key: key as u64, ..Labels::default() }).collect(),
+        days_off: BTreeSet::new(),
         own: Vec::new(),
         known_days: HISTORY + days,
         items,

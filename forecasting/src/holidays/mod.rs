@@ -16,6 +16,7 @@
 
 #[cfg(test)]
 mod observatory;
+mod occasions;
 
 use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
@@ -25,6 +26,7 @@ use icu_calendar::Date;
 use icu_calendar::types::Month;
 
 use crate::{Error, Result};
+pub use occasions::occasions;
 
 /// Years whose festivals are known: those for which the rule of Qingming holds.
 const FESTIVALS: RangeInclusive<i32> = 2001..=2099;

@@ -51,6 +51,8 @@ pub struct Panel {
     own: Vec<Vec<f32>>,
     /// One row per regressor: holidays, also of the lunar calendar.
     calendar: Vec<Vec<f32>>,
+    /// So many of them, the last ones, are occasions.
+    occasions: usize,
 }
 
 impl Panel {
@@ -69,7 +71,7 @@ impl Panel {
             let (series, day) = (position / days, position % days);
             return Err(Error::Demand { series, day, value: demand[position] });
         }
-        Ok(Panel { labels, days, known_days: days, demand, own: Vec::new(), calendar: Vec::new() })
+        Ok(Panel { labels, days, known_days: days, demand, own: Vec::new(), calendar: Vec::new(), occasions: 0 })
     }
 
     /// With regressors: `own` has one table each (series after series), `calendar` one row each, all over `known_days`.
@@ -102,6 +104,33 @@ impl Panel {
         self.own = own;
         self.own.iter_mut().flatten().for_each(|value| *value = value.asinh());
         self.calendar = calendar;
+        self.occasions = 0;
+        Ok(self)
+    }
+
+    /// With occasions besides: regressors of the calendar of 0 (an ordinary day) to 1 (the whole of it), as
+    /// [`crate::holidays::occasions`] makes them. The weekly profile learns what each does to demand, by group; what other
+    /// rows of the calendar mean is for the trees alone to find.
+    ///
+    /// # Errors
+    /// [`Error::PanelShape`] where a row does not have the known days, or there are more than [`REGRESSORS_MAX`] rows in
+    /// all, [`Error::Regressor`] for a value that is not 0 to 1.
+    pub fn with_occasions(mut self, rows: Vec<Vec<f32>>) -> Result<Panel> {
+        let given = self.calendar.len() + rows.len();
+        if given > REGRESSORS_MAX {
+            return Err(Error::PanelShape { what: "regressors", given, needed: REGRESSORS_MAX });
+        }
+        for row in &rows {
+            if row.len() != self.known_days {
+                let (given, needed) = (row.len(), self.known_days);
+                return Err(Error::PanelShape { what: "values of a regressor", given, needed });
+            }
+            if let Some(position) = row.iter().position(|value| !(0.0..=1.0).contains(value)) {
+                return Err(Error::Regressor { position, value: f64::from(row[position]) });
+            }
+        }
+        self.occasions += rows.len();
+        self.calendar.extend(rows);
         Ok(self)
     }
 

@@ -71,6 +71,19 @@ impl<'a> View<'a> {
         &self.panel.calendar[regressor]
     }
 
+    /// Regressors whose effect the weekly profile learns: those of a series' own, and occasions.
+    pub fn effects(&self) -> usize {
+        self.panel.own.len() + self.panel.occasions
+    }
+
+    /// One of them on every known day.
+    pub fn effect(&self, regressor: usize, series: usize) -> &'a [f32] {
+        match regressor.checked_sub(self.panel.own.len()) {
+            None => self.own(regressor, series),
+            Some(occasion) => self.calendar(self.panel.calendar.len() - self.panel.occasions + occasion),
+        }
+    }
+
     /// A day's place among known days: past their end the last one speaks for it.
     pub fn known(&self, day: usize) -> usize {
         day.min(self.panel.known_days - 1)

@@ -1,4 +1,4 @@
-//! Level times weekday profile: the level is a series' own, its week is shared with its group, promotions too.
+//! Level times weekday profile: the level is a series' own, its week is shared with its group, promotions and occasions too.
 //!
 //! For series `i` on day `t`: `μ = L_i · P_g[t mod 7] · exp(β_g' z_it)`.
 //! - `P_g` is the mean demand of the group by day of the week, over what the levels alone would give; a category's profile

@@ -1,4 +1,4 @@
-//! What promotions and prices do to demand, shared over groups.
+//! What promotions, prices and occasions do to demand, shared over groups.
 
 use rayon::prelude::*;
 
@@ -32,7 +32,7 @@ struct Slope {
 
 impl Effects {
     pub fn learn(view: View<'_>, window: usize, profiles: &Profiles) -> Effects {
-        let regressors = view.own_regressors();
+        let regressors = view.effects();
         let department = Grouping::by(view.labels(), |l| (l.level, l.department));
         let level = Grouping::by(view.labels(), |l| l.level);
         let mut effects =
@@ -79,7 +79,7 @@ impl Effects {
         }
         let mut constant = 0.0;
         for (regressor, coefficient) in coefficients.iter().enumerate() {
-            constant += coefficient * self.window_mean(view, view.own(regressor, series));
+            constant += coefficient * self.window_mean(view, view.effect(regressor, series));
         }
         // Promotions last for days: the exponential is taken where something changes.
         let (mut last, mut factor) = (f64::NAN, 1.0);
@@ -87,7 +87,7 @@ impl Effects {
             let day = view.known(day);
             let mut total = -constant;
             for (regressor, coefficient) in coefficients.iter().enumerate() {
-                total += coefficient * f64::from(view.own(regressor, series)[day]);
+                total += coefficient * f64::from(view.effect(regressor, series)[day]);
             }
             if total != last {
                 (last, factor) = (total, total.clamp(-TOTAL_MAX, TOTAL_MAX).exp());
@@ -131,8 +131,8 @@ impl Effects {
             return None;
         }
         let first = view.observed() - demand.len();
-        let values = &view.own(regressor, series)[first..];
-        let mean = self.window_mean(view, view.own(regressor, series));
+        let values = &view.effect(regressor, series)[first..];
+        let mean = self.window_mean(view, view.effect(regressor, series));
         let mut exposure: Vec<f64> = (first..view.observed()).map(|day| profiles.of(series)[day % WEEK]).collect();
         self.apply(view, series, first..view.observed(), &mut exposure);
         let (mut seen, mut expected, mut sold_z, mut moment, mut square) = (0.0, 0.0, 0.0, 0.0, 0.0);

@@ -110,6 +110,54 @@ fn a_promotion_that_is_known_ahead_raises_the_forecast() {
 }
 
 #[test]
+fn what_a_holiday_did_is_expected_of_the_next_one() {
+    let (days, ahead) = (180, 7);
+    let mut shop = shop(60, days, 23);
+    // three times as much before it, half as much within it
+    let mut rows = [vec![0.0_f32; days], vec![0.0_f32; days]];
+    for first in [90, 125, days - 5] {
+        rows[0][first - 2..first].fill(1.0);
+        rows[1][first..first + 3].fill(1.0);
+    }
+    for demand in &mut shop.demand {
+        for (day, units) in demand.iter_mut().enumerate().take(days - ahead) {
+            *units *= 1.0 + 2.0 * f64::from(rows[0][day]) - 0.5 * f64::from(rows[1][day]);
+        }
+    }
+    let plain = shop.panel();
+    let knowing = plain.clone().with_occasions(rows.to_vec()).expect("a panel");
+    let model = DemandModel::new(ahead).expect("a horizon");
+    let sum_of = |panel: &Panel, step: usize| -> f64 {
+        forecasts(panel, model, days - ahead).iter().map(|forecast| forecast.steps[step].mean).sum()
+    };
+    // the eve and the holiday itself, against a model that does not know of them
+    let (eve, within) = (sum_of(&knowing, 1) / sum_of(&plain, 1), sum_of(&knowing, 3) / sum_of(&plain, 3));
+    assert!(eve > 2.0 && eve < 3.6, "{eve}");
+    assert!(within > 0.35 && within < 0.75, "{within}");
+    // and the days behind it are ordinary ones
+    let after = sum_of(&knowing, 6) / sum_of(&plain, 6);
+    assert!((after - 1.0).abs() < 0.15, "{after}");
+}
+
+#[test]
+fn occasions_are_of_the_known_days_and_between_0_and_1() {
+    let panel = shop(4, 30, 1).panel();
+    for (rows, word) in [
+        (vec![vec![0.0; 29]], "values of a regressor"),
+        (vec![vec![0.0; 30]; 17], "regressors"),
+        (vec![vec![1.5; 30]], "value 1.5"),
+        (vec![vec![-0.1; 30]], "value -0.1"),
+        (vec![vec![f32::NAN; 30]], "value NaN"),
+    ] {
+        let error = panel.clone().with_occasions(rows).expect_err(word);
+        assert!(error.to_string().contains(word), "{word}: {error}");
+    }
+    let view = panel.clone().with_occasions(vec![vec![0.5; 30]]).expect("a panel");
+    let view = view.observed(30).expect("a view");
+    assert_eq!((view.calendar_regressors(), view.effects()), (1, 2));
+}
+
+#[test]
 fn a_forecast_sees_nothing_behind_its_origin() {
     let mut shop = shop(120, 140, 5);
     let model = DemandModel::new(3).expect("a horizon");

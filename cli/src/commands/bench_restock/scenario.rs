@@ -1,6 +1,8 @@
 //! The simulated shop as restocking sees it: goods, terms, prices, what will be wanted and what is planned ahead.
 
-use chrono::{Days, NaiveTime};
+use std::collections::BTreeSet;
+
+use chrono::{Days, NaiveDate, NaiveTime};
 use linli_connectors::random::{Random, SeededRandom};
 use linli_forecasting::Labels;
 use linli_restock::calendar::{Calendar, Weekdays};
@@ -8,7 +10,7 @@ use linli_restock::simulation::{Class, Item, Scenario};
 use linli_restock::{Margins, Place};
 use linli_schemas::zone::Zone;
 use linli_simulator::demand::{DailyDemand, DemandSeries, Occasions, SLOTS};
-use linli_simulator::holidays::{LONG_DAYS, STOCKING_UP_DAYS, Season};
+use linli_simulator::holidays::holidays;
 use linli_simulator::{Shop, ShopOptions, Sku, Supplier};
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -50,7 +52,8 @@ pub fn build(args: &BenchRestockArgs, zone: Zone) -> Outcome<Scenario> {
         history_days: args.history_days,
         days: args.days,
         labels: demand.series.iter().map(|series| labels(&shop, series)).collect(),
-        own: vec![offers(&demand, args.history_days), holidays(&demand, before), holidays(&demand, during)],
+        own: vec![offers(&demand, args.history_days)],
+        days_off: if occasions.holidays { days_off() } else { BTreeSet::new() },
         known_days,
         items,
     })
@@ -169,24 +172,7 @@ fn usual(series: &DemandSeries, history_days: usize) -> f64 {
     sum as f64 / f64::from(count.max(1))
 }
 
-/// The same for all items.
-fn holidays(demand: &DailyDemand, value: fn(Season) -> f32) -> Vec<f32> {
-    demand.series.iter().flat_map(|_| demand.seasons.iter().map(|season| value(*season))).collect()
-}
-
-/// The nearer and the longer the holiday, the more.
-fn before(season: Season) -> f32 {
-    match season {
-        Season::Before { days, length } => {
-            (length as f64 / LONG_DAYS * (STOCKING_UP_DAYS + 1 - days) as f64 / STOCKING_UP_DAYS as f64) as f32
-        }
-        _ => 0.0,
-    }
-}
-
-fn during(season: Season) -> f32 {
-    match season {
-        Season::During { length } => (length as f64 / LONG_DAYS) as f32,
-        _ => 0.0,
-    }
+/// As they were announced.
+fn days_off() -> BTreeSet<NaiveDate> {
+    holidays().flat_map(|holiday| holiday.first.iter_days().take(holiday.days.max(0) as usize)).collect()
 }

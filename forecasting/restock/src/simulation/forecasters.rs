@@ -4,6 +4,7 @@ use linli_forecasting::arima::Order;
 use linli_forecasting::arima::batch::{Batch, BatchFit};
 use linli_forecasting::demand::{DemandModel, FittedDemand};
 use linli_forecasting::distribution::{LEVELS, Summary};
+use linli_forecasting::holidays::occasions;
 use linli_forecasting::panel::WEEK;
 use linli_forecasting::{Panel, Result};
 
@@ -81,11 +82,10 @@ impl Forecaster for ModelForecaster {
     fn outlooks(&mut self, known: Known<'_>) -> Result<Vec<Outlook>> {
         self.look(known);
         let scenario = known.scenario;
-        let panel = Panel::new(scenario.labels.clone(), known.days, self.wanted.concat())?.with_regressors(
-            scenario.known_days,
-            scenario.own.clone(),
-            Vec::new(),
-        )?;
+        let occasions = occasions(&scenario.days_off, scenario.history_from, scenario.known_days);
+        let panel = Panel::new(scenario.labels.clone(), known.days, self.wanted.concat())?
+            .with_regressors(scenario.known_days, scenario.own.clone(), Vec::new())?
+            .with_occasions(occasions.into())?;
         let view = panel.observed(known.days)?;
         let (fitted, _) = match self.fitted.take() {
             Some((fitted, at)) if known.days < at + self.refit_days => self.fitted.insert((fitted, at)),

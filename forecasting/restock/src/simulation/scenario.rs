@@ -1,5 +1,7 @@
 //! What is given: the goods, their terms and prices, and what will be wanted.
 
+use std::collections::BTreeSet;
+
 use chrono::NaiveDate;
 use linli_forecasting::Labels;
 use linli_forecasting::panel::WEEK;
@@ -71,6 +73,8 @@ pub struct Scenario {
     pub labels: Vec<Labels>,
     /// What is known ahead of each item, one table a regressor, item after item, over `known_days`.
     pub own: Vec<Vec<f32>>,
+    /// Days off, also those to come.
+    pub days_off: BTreeSet<NaiveDate>,
     pub known_days: usize,
 }
 
