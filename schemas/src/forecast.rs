@@ -209,6 +209,14 @@ pub struct End {
     pub orders_known: Option<BTreeMap<String, u32>>,
 }
 
+/// A run of which there are more purchase orders now than `run` knew of: by acting on `run` the same goods would be ordered
+/// twice. `known` is [`End::orders_known`], `now` what [`crate::shop::ORDERS_BY_RUN`] reads; orders of `run` itself do not count.
+pub fn ordered_since<'a>(run: &RunId, known: &BTreeMap<String, u32>, now: &'a [(String, u32)]) -> Option<&'a str> {
+    let unknown =
+        |(of, orders): &&(String, u32)| of.as_str() != run.as_str() && *orders > known.get(of).copied().unwrap_or(0);
+    now.iter().find(unknown).map(|(of, _)| of.as_str())
+}
+
 /// Nobody acts on the run any more; in every partition.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Withdrawn {

@@ -66,6 +66,11 @@ const fn read_back(name: &'static str, template: &'static str) -> ShopTable {
     ShopTable { name, place: Place::First, owner: Owner::Linli, template }
 }
 
+/// Reads purchase orders by the restock run that they came of: all of each run of which one is still under way. `{db}` is
+/// the first database with its dot.
+pub const ORDERS_BY_RUN: &str = "SELECT CAST(restock_run AS CHAR), COUNT(*) FROM {db}purchase_orders WHERE restock_run IN \
+     (SELECT restock_run FROM {db}purchase_orders WHERE status IN ('draft', 'sent', 'confirmed')) GROUP BY restock_run";
+
 /// Every table of the shop, and those that it reads back.
 pub const TABLES: [ShopTable; 32] = [
     table("categories", Place::First, include_str!("../shop/categories.sql")),

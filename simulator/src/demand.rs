@@ -38,8 +38,6 @@ impl Occasions {
 #[derive(Clone, Debug, PartialEq)]
 pub struct DailyDemand {
     pub from: NaiveDate,
-    /// One a day.
-    pub seasons: Vec<Season>,
     pub series: Vec<DemandSeries>,
 }
 
@@ -78,7 +76,7 @@ impl Shop {
             .flat_map(|warehouse| (0..world.catalog.skus.len()).map(move |sku| (warehouse, sku)))
             .map(|(warehouse, sku)| series(world, from, &days, warehouse, sku))
             .collect();
-        DailyDemand { from, seasons: days.iter().map(|day| day.season).collect(), series }
+        DailyDemand { from, series }
     }
 }
 

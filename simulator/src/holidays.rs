@@ -13,7 +13,7 @@ pub struct Holiday {
 
 /// Where a day lies against the nearest holiday.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Season {
+pub(crate) enum Season {
     Ordinary,
     /// So many days before one of so many days: people stock up.
     Before {
@@ -27,9 +27,9 @@ pub enum Season {
 }
 
 /// Days before a holiday on which people stock up.
-pub const STOCKING_UP_DAYS: i64 = 6;
+const STOCKING_UP_DAYS: i64 = 6;
 /// A long holiday; the effects of shorter ones are less, in proportion.
-pub const LONG_DAYS: f64 = 8.0;
+const LONG_DAYS: f64 = 8.0;
 /// On the eve of a long holiday, and within it, as logarithms.
 const EVE: f64 = 0.40;
 const AWAY: f64 = -0.45;
@@ -62,7 +62,7 @@ pub fn holidays() -> impl Iterator<Item = Holiday> {
 }
 
 /// The season of a day.
-pub fn season(date: NaiveDate) -> Season {
+pub(crate) fn season(date: NaiveDate) -> Season {
     for holiday in holidays() {
         let ahead = (holiday.first - date).num_days();
         if (1..=STOCKING_UP_DAYS).contains(&ahead) {

@@ -28,4 +28,4 @@ pub mod value;
 pub use line::{Conflict, Hold, Line, Place, Situation, order};
 pub use policy::{Fate, Margins, Outlook, Policy, Quantile, Rule};
 pub use release::{Release, Released};
-pub use terms::{Addend, Sum, Term, Terms};
+pub use terms::{Addend, PIECES_MAX, Sum, Term, Terms};

@@ -10,10 +10,6 @@ pub(crate) fn qualified(statement: &str, database: &str) -> String {
     statement.replace("{db}", &format!("`{}`.", database.replace('`', "``")))
 }
 
-/// Purchase orders by the run that they came of: all of each run of which one is still under way.
-pub(crate) const ORDERS_KNOWN: &str = "SELECT CAST(restock_run AS CHAR), COUNT(*) FROM {db}purchase_orders WHERE restock_run IN \
-     (SELECT restock_run FROM {db}purchase_orders WHERE status IN ('draft', 'sent', 'confirmed')) GROUP BY restock_run";
-
 /// A read that failed; `again` is what can be started again.
 pub(crate) fn failed(object: &str, error: mysql_async::Error, again: &str) -> Error {
     let config = matches!(&error, mysql_async::Error::Server(server) if OTHER_TABLES.contains(&server.code));

@@ -33,16 +33,14 @@ fn outlooks() -> HashMap<(i64, i64), Outlook> {
     [((1, TOMATO), outlook(20.0)), ((1, RICE), outlook(2.0)), ((2, RICE), outlook(1.0))].into()
 }
 
+fn frame(policy: &Policy, now_ms: i64) -> Frame<'_> {
+    let shares = Shares::default();
+    Frame { date: today(), zone: Zone::SHANGHAI, now_ms, policy, shares, releases: BTreeMap::new() }
+}
+
 fn planned(books: &Books, outlooks: &HashMap<(i64, i64), Outlook>, now_ms: i64) -> Plan {
     let policy = Policy::newsvendor();
-    let frame = Frame {
-        date: today(),
-        zone: Zone::SHANGHAI,
-        now_ms,
-        policy: &policy,
-        shares: Shares::default(),
-        releases: BTreeMap::new(),
-    };
+    let frame = frame(&policy, now_ms);
     let recent = outlooks.iter().map(|(shelf, outlook)| (*shelf, outlook.mean_total(1) * 2.0)).collect();
     plan(&frame, books, outlooks, &recent)
 }
@@ -80,14 +78,7 @@ fn what_cannot_be_relied_on_is_held_and_listed_and_the_rest_goes_on() {
     outlooks.insert((1, RICE), outlook(f64::NAN));
     outlooks.insert((2, RICE), outlook(5_000.0));
     let policy = Policy::newsvendor();
-    let frame = Frame {
-        date: today(),
-        zone: Zone::SHANGHAI,
-        now_ms: now_ms(),
-        policy: &policy,
-        shares: Shares::default(),
-        releases: BTreeMap::new(),
-    };
+    let frame = frame(&policy, now_ms());
     let recent = [((2, RICE), 2.0)].into();
     let plan = plan(&frame, &books, &outlooks, &recent);
     let holds = |warehouse_id, sku| {
@@ -118,14 +109,7 @@ fn a_person_releases_lines_that_wait_and_orders_other_quantities() {
     let policy = Policy::newsvendor();
     let release = |pieces| Release { by: "Li Wei".to_owned(), pieces };
     let releases = [((1, 12), release(None)), ((2, RICE), release(Some(7)))].into();
-    let frame = Frame {
-        date: today(),
-        zone: Zone::SHANGHAI,
-        now_ms: now_ms(),
-        policy: &policy,
-        shares: Shares::default(),
-        releases,
-    };
+    let frame = Frame { releases, ..frame(&policy, now_ms()) };
     let plan = plan(&frame, &books, &outlooks(), &HashMap::new());
     let line = |warehouse_id, sku| {
         let wanted = Place { warehouse_id, community_id: 0 };

@@ -70,8 +70,11 @@ impl Watched {
     /// tell of the row, which later views leave out. Where rows are not remembered, each change may be it, and telling again what
     /// a row is says nothing new.
     pub fn is_first(&self, columns: &[usize], before: &Image<'_>, scratch: &mut Vec<u8>) -> Result<bool, DecodeError> {
-        if self.given_up || !before.is_complete() {
-            return Ok(before.is_complete());
+        if !before.is_complete() {
+            return Ok(false);
+        }
+        if self.given_up {
+            return Ok(true);
         }
         let key = row_key(columns, before, scratch)?;
         Ok(key.is_some_and(|key| !self.rows.contains(&key)))

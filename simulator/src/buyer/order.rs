@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use linli_schemas::EventTime;
-use linli_schemas::forecast::RunId;
+use linli_schemas::forecast::{RunId, ordered_since};
+use linli_schemas::shop::ORDERS_BY_RUN;
 use mysql_async::prelude::Queryable;
 use mysql_async::{Conn, Transaction, TxOpts};
 
@@ -92,18 +93,9 @@ impl Buyer {
         if whole.state != "open" || !known.contains_key("") {
             return Ok(None);
         }
-        let database = &self.options.database;
-        let sql = format!(
-            "select cast(restock_run as char), count(*) from {database}.purchase_orders where restock_run in \
-             (select restock_run from {database}.purchase_orders where status in ('draft', 'sent', 'confirmed')) \
-             group by restock_run"
-        );
+        let sql = ORDERS_BY_RUN.replace("{db}", &format!("{}.", self.options.database));
         let now: Vec<(String, u32)> = conn.query(sql).await.map_err(&failed)?;
-        let own = |of: &str| of == whole.run.as_str();
-        Ok(now
-            .into_iter()
-            .find(|(of, orders)| !own(of) && *orders > known.get(of).copied().unwrap_or(0))
-            .map(|(of, _)| of))
+        Ok(ordered_since(&whole.run, &known, &now).map(str::to_owned))
     }
 
     async fn order(&mut self, conn: &mut Conn, run: &RunId) -> Result<()> {

@@ -8,7 +8,7 @@ use linli_schemas::partition::partition_of;
 use linli_tests::program::{self, Finished, Running};
 
 use crate::runs::MadeRun;
-use crate::shop::{Server, Shop, now_ms, today};
+use crate::shop::{Server, Shop, now_ms, refused, today};
 use crate::{DEADLINE, PARTITIONS, topics};
 
 fn file(shop: &Shop, name: &str, text: &str) -> std::path::PathBuf {
@@ -21,13 +21,6 @@ fn publish(shop: &Shop, run: &MadeRun, more: &[&str]) -> Finished {
     let file = shop.folder.path().join(run.id.as_str());
     run.write(&file);
     program::run(shop.publisher(&file).args(more))
-}
-
-fn refused(finished: &Finished, code: i32, words: &[&str]) {
-    assert_eq!(finished.code, Some(code), "{finished:?}");
-    for words in words.iter().chain(&["hint:"]) {
-        assert!(finished.stderr.contains(words), "\"{words}\" is not in {}", finished.stderr);
-    }
 }
 
 fn count(shop: &mut Shop, sql: &str) -> u64 {

@@ -8,7 +8,7 @@ use linli_connectors::clock::{Clock, SystemClock};
 use linli_schemas::EventTime;
 use linli_schemas::shop::{Shards, statements};
 use linli_schemas::zone::Zone;
-use linli_tests::program;
+use linli_tests::program::{self, Finished};
 use linli_tests::stack::{Kafka, MariaDb, Mysql};
 use mysql_async::prelude::{FromRow, Queryable};
 use mysql_async::{Conn, Opts};
@@ -178,4 +178,12 @@ pub fn now_ms() -> i64 {
 /// Today in the shop.
 pub fn today() -> chrono::NaiveDate {
     Zone::SHANGHAI.date_of(EventTime(now_ms()))
+}
+
+/// The command ended with this code, and told these words and a remedy.
+pub fn refused(finished: &Finished, code: i32, words: &[&str]) {
+    assert_eq!(finished.code, Some(code), "{finished:?}");
+    for words in words.iter().chain(&["hint: "]) {
+        assert!(finished.stderr.contains(words), "\"{words}\" is not in {}", finished.stderr);
+    }
 }

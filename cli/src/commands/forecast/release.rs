@@ -2,16 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use linli_restock::Release;
 use linli_restock::books::Shelf;
 use linli_restock::plan::Plan;
+use linli_restock::{PIECES_MAX, Release};
 
 use crate::failure::{Failure, Kind, Outcome};
 
 /// Characters of a name.
 const NAME_CHARS_MAX: usize = 60;
-/// Pieces of one line: a quantity of the shop's tables is 32 bit.
-const PIECES_MAX: i64 = 1_000_000_000;
 
 /// `1/5` (warehouse and SKU), or `1/5=120` with the pieces that are to be ordered.
 pub fn parse(texts: &[String], by: Option<&str>) -> Outcome<BTreeMap<Shelf, Release>> {

@@ -162,16 +162,14 @@ impl Answers {
             Refusal::Expired => told(StatusCode::GONE, language, Text::ExpiredTitle, Text::ExpiredBody),
         })?;
         let order = self.outbox.order(&ticket.run, ticket.supplier_id).await.map_err(|error| away(&error, language))?;
-        match order {
-            Some(order) => {
-                let withdrawn = self.outbox.is_withdrawn(&order.run).await;
-                if withdrawn.map_err(|error| away(&error, order.language))? {
-                    return Err(told(StatusCode::GONE, order.language, Text::WithdrawnTitle, Text::WithdrawnBody));
-                }
-                Ok(Opened { order, now })
-            }
-            None => Err(told(StatusCode::NOT_FOUND, language, Text::UnknownTitle, Text::UnknownBody)),
+        let Some(order) = order else {
+            return Err(told(StatusCode::NOT_FOUND, language, Text::UnknownTitle, Text::UnknownBody));
+        };
+        let withdrawn = self.outbox.is_withdrawn(&order.run).await;
+        if withdrawn.map_err(|error| away(&error, order.language))? {
+            return Err(told(StatusCode::GONE, order.language, Text::WithdrawnTitle, Text::WithdrawnBody));
         }
+        Ok(Opened { order, now })
     }
 
     async fn sheet(&self, order: &SupplierOrder) -> Result<Sheet, Response> {

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use chrono::{Days, NaiveDate, NaiveTime};
 use linli_connectors::{Error, ErrorKind, Result};
 use linli_schemas::EventTime;
+use linli_schemas::shop::ORDERS_BY_RUN;
 use linli_schemas::zone::Zone;
 use mysql_async::prelude::{FromRow, Queryable};
 use mysql_async::{Conn, Row};
@@ -12,7 +13,7 @@ use mysql_async::{Conn, Row};
 use super::{Books, CUT_OFF, OnHand, Shelf, Sku, Supplier, UnderWay};
 use crate::calendar::{Calendar, Weekdays};
 use crate::history::Promoted;
-use crate::sql::{ORDERS_KNOWN, failed, qualified};
+use crate::sql::{failed, qualified};
 use crate::stock::Batch;
 use crate::value::Moved;
 
@@ -78,7 +79,7 @@ impl<'a> Reader<'a> {
             stock: self.stock().await?,
             received: self.received(span.date).await?,
             under_way: self.under_way().await?,
-            orders_known: self.rows(ORDERS_KNOWN).await?.into_iter().collect(),
+            orders_known: self.rows(ORDERS_BY_RUN).await?.into_iter().collect(),
         };
         let promoted = self.promoted(span.from, span.to, zone).await?;
         let moved = self.moved(span.judged).await?;

@@ -3,15 +3,15 @@
 use std::fmt::Write as _;
 
 use chrono::NaiveDate;
-use linli_schemas::forecast::{Day, DemandStep, LineStatus, RestockLine, RunId};
-use linli_schemas::shop::{Owner, ShopTable, TABLES, VIEWS};
+use linli_schemas::forecast::{Day, DemandStep, LineStatus, RestockLine, RunId, ordered_since};
+use linli_schemas::shop::{ORDERS_BY_RUN, Owner, ShopTable, TABLES, VIEWS};
 use linli_schemas::zone::Zone;
 use mysql_async::prelude::{FromRow, Queryable};
 use mysql_async::{Conn, Opts, OptsBuilder, Params, Row, TxOpts, Value};
 
 use super::error::{Error, Result};
 use super::{Run, Totals, wall};
-use crate::sql::{ORDERS_KNOWN, qualified};
+use crate::sql::qualified;
 
 /// Rows of one INSERT.
 const INSERT_ROWS: usize = 500;
@@ -195,11 +195,9 @@ impl Store {
     /// A run that does not know of purchase orders which other runs led to meanwhile would order the same goods again.
     pub async fn refuse_if_ordered_since(&mut self, run: &Run) -> Result<()> {
         let Some(known) = &run.orders_known else { return Ok(()) };
-        let sql = qualified(ORDERS_KNOWN, &self.database);
-        let now: Vec<(String, u32)> = self.all(&sql, ()).await?;
-        let own = |of: &str| of == run.id.as_str();
-        match now.into_iter().find(|(of, orders)| !own(of) && *orders > known.get(of).copied().unwrap_or(0)) {
-            Some((by, _)) => Err(Error::OrderedSince { run: run.id.clone(), by }),
+        let now: Vec<(String, u32)> = self.all(&qualified(ORDERS_BY_RUN, &self.database), ()).await?;
+        match ordered_since(&run.id, known, &now) {
+            Some(by) => Err(Error::OrderedSince { run: run.id.clone(), by: by.to_owned() }),
             None => Ok(()),
         }
     }
